@@ -1,0 +1,166 @@
+//! The one who is signed in, as the application sees them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a configured provider: the `<provider>` of `/.auth/login/<provider>`, the value of
+/// `X-MS-CLIENT-PRINCIPAL-IDP` and, in upper case, the `<PROVIDER>` of `X-MS-TOKEN-<PROVIDER>-*`.
+///
+/// 1 to 64 ASCII letters, digits or `_`. Cheap to clone.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ProviderId(Arc<str>);
+
+impl ProviderId {
+    /// Reads a provider's name; `None` if it has other characters or another length.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let well_formed = (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        well_formed.then(|| Self(name.into()))
+    }
+
+    /// The name as configured.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who vouches for a subject: the provider's issuer identifier, compared byte for byte
+/// (OpenID Connect Core §3.1.3.7).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Issuer(Arc<str>);
+
+impl Issuer {
+    /// The issuer written exactly so.
+    #[must_use]
+    pub fn new(issuer: &str) -> Self {
+        Self(issuer.into())
+    }
+
+    /// The identifier, exactly as configured.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The provider's own name for a user. It means something only under its [`Issuer`]; together they
+/// are the one key by which users are told apart.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Subject(Arc<str>);
+
+impl Subject {
+    /// The subject written exactly so.
+    #[must_use]
+    pub fn new(subject: &str) -> Self {
+        Self(subject.into())
+    }
+
+    /// The identifier, exactly as the provider wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One statement about the user, under the names that Easy Auth gives them.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Claim {
+    /// What is stated, e.g. `name` or a `http://schemas.xmlsoap.org/…` URI.
+    pub typ: String,
+    /// The statement. A claim of several values is several claims.
+    pub val: String,
+}
+
+impl Claim {
+    /// The claim that `typ` is `val`.
+    #[must_use]
+    pub fn new(typ: impl Into<String>, val: impl Into<String>) -> Self {
+        Self { typ: typ.into(), val: val.into() }
+    }
+}
+
+/// The one who is signed in.
+///
+/// In the request's extensions of every request that a session vouches for, and an axum extractor
+/// under the feature `axum`. Cheap to clone.
+///
+/// # Security
+///
+/// [`user_id`](Self::user_id) under one [`provider`](Self::provider) names the same person for ever.
+/// [`name`](Self::name) and e-mail claims are for display: people can change them, and another
+/// provider's user can have the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Principal(Arc<Identity>);
+
+/// What a [`Principal`] shares among its clones.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Identity {
+    pub(crate) provider: ProviderId,
+    pub(crate) user_id: String,
+    pub(crate) name: String,
+    pub(crate) name_typ: String,
+    pub(crate) claims: Vec<Claim>,
+}
+
+impl Principal {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self(Arc::new(identity))
+    }
+
+    /// The provider that vouches for this user: `X-MS-CLIENT-PRINCIPAL-IDP`.
+    #[must_use]
+    pub fn provider(&self) -> &ProviderId {
+        &self.0.provider
+    }
+
+    /// The provider's lasting identifier of this user: `X-MS-CLIENT-PRINCIPAL-ID`.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        &self.0.user_id
+    }
+
+    /// A name to show to people: `X-MS-CLIENT-PRINCIPAL-NAME`. Empty if the provider gave none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The claim type that [`name`](Self::name) was taken from.
+    #[must_use]
+    pub fn name_type(&self) -> &str {
+        &self.0.name_typ
+    }
+
+    /// Everything the provider stated, in its order, under Easy Auth's names.
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        &self.0.claims
+    }
+
+    /// The first claim of type `typ`.
+    #[must_use]
+    pub fn claim(&self, typ: &str) -> Option<&str> {
+        self.claims().iter().find(|claim| claim.typ == typ).map(|claim| claim.val.as_str())
+    }
+
+    /// The values of every claim of type `typ`, such as `groups` or `roles`.
+    pub fn claims_of<'a>(&'a self, typ: &'a str) -> impl Iterator<Item = &'a str> {
+        self.claims().iter().filter(move |claim| claim.typ == typ).map(|claim| claim.val.as_str())
+    }
+}

@@ -1,0 +1,4 @@
+//! placeholder
+/// Where to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReturnTo(String);

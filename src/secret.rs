@@ -1,0 +1,74 @@
+//! Values that must not be printed, nor compared in a way that stops early.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// A value that must reach neither a log nor a message of ours.
+///
+/// It is wiped from memory when dropped, has no `Display`, `Serialize` or `PartialEq`, and its
+/// `Debug` says only that it is there.
+#[derive(Clone)]
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes charge of `value`.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself. Every call is a place to look at in review.
+    #[must_use]
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
+    /// Whether `presented` equals the value, in time that depends on neither's content.
+    #[must_use]
+    pub fn matches(&self, presented: impl AsRef<[u8]>) -> bool {
+        self.0.as_ref().ct_eq(presented.as_ref()).into()
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl From<&str> for Secret<String> {
+    fn from(value: &str) -> Self {
+        Self::new(value.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_talk() {
+        let secret = Secret::from("hunter2");
+
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+        assert!(secret.matches("hunter2"));
+        assert!(!secret.matches("hunter"));
+        assert!(!secret.matches("hunter3"));
+    }
+}

@@ -1,0 +1,95 @@
+//! One signed-in browser or device.
+
+use std::fmt;
+
+use crate::clock::Timestamp;
+
+/// Which user of which provider: 128 bits, made with a key of this deployment from the issuer and
+/// the subject, so that it says nothing about either. The name of a record in the token store.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UserKey([u8; 16]);
+
+/// Which of a user's sessions: 128 random bits.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct SessionId([u8; 16]);
+
+impl UserKey {
+    /// The key of these 16 bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes of the key.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl SessionId {
+    pub(crate) const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// Thirty-two lower-case hexadecimal digits: safe as a file name, a blob name or a row's key.
+impl fmt::Display for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserKey({self})")
+    }
+}
+
+/// Not printed: who knows a session's id and the keys can make its cookie.
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// A session as its user's record keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) renewed_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// What the browser said of itself at sign-in, shortened, for the user's list of sessions.
+    pub(crate) device: Option<String>,
+    /// The provider's name for its own session (`sid`), by which it can ask us to end ours.
+    pub(crate) provider_sid: Option<String>,
+    /// How this browser proved who its user is.
+    pub(crate) authentication: Authentication,
+}
+
+/// How and when the user was authenticated in one session (`auth_time`, `acr`, `amr` of OpenID
+/// Connect Core §2).
+///
+/// Kept per session and put over the grant's claims, so that one device's step-up lifts no other.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Authentication {
+    pub(crate) time: Option<i64>,
+    pub(crate) context: Option<String>,
+    pub(crate) methods: Vec<String>,
+}
+
+/// What a browser holds of its session: enough to find the record and to see that it is fresh.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SessionHandle {
+    pub(crate) user: UserKey,
+    pub(crate) session: SessionId,
+    /// The generation of the grant that the holder has seen.
+    pub(crate) generation: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}

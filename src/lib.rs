@@ -7,5 +7,6 @@ mod record;
 mod return_to;
 mod secret;
 mod session;
+mod seal;
 pub mod store;
 mod token;

@@ -1,15 +1,14 @@
 //! What the token store keeps of one user of one provider.
 
 use crate::clock::Timestamp;
-use crate::principal::{Claim, Issuer, ProviderId, Subject};
-use crate::session::{Session, SessionId};
+use crate::principal::{Claim, Identity, Issuer, Principal, Subject};
+use crate::session::{Authentication, Session, SessionId};
 use crate::token::TokenSet;
 
 /// One user's grant and sessions. There is one record per user and provider, so that one refresh
 /// token never lives in two places.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    pub(crate) provider: ProviderId,
     pub(crate) issuer: Issuer,
     pub(crate) subject: Subject,
     pub(crate) grant: Grant,
@@ -24,10 +23,7 @@ pub(crate) struct Grant {
     /// One more with each sign-in and each refresh, so that the newer of two copies can be told.
     pub(crate) generation: u64,
     pub(crate) tokens: TokenSet,
-    pub(crate) user_id: String,
-    pub(crate) name: String,
-    pub(crate) name_typ: String,
-    pub(crate) claims: Vec<Claim>,
+    pub(crate) identity: Identity,
 }
 
 /// The right to call the provider's token endpoint for a grant.
@@ -49,21 +45,24 @@ impl Record {
         self.sessions.iter().find(|session| session.id == id)
     }
 
+    /// Takes over what a new sign-in brought. An earlier refresh token is kept when none came:
+    /// some providers hand one out only at the first consent.
+    pub(crate) fn renew(&mut self, grant: Grant) {
+        let earlier = std::mem::replace(&mut self.grant, grant);
+        self.grant.generation = earlier.generation.saturating_add(1);
+        if self.grant.tokens.refresh_token.is_none() {
+            self.grant.tokens.refresh_token = earlier.tokens.refresh_token;
+        }
+    }
+
     /// Adds `session`, making room among `most` as needed: expired sessions go first, then those
     /// whose renewal is longest ago.
     pub(crate) fn admit(&mut self, session: Session, most: usize, now: Timestamp) {
         self.sessions.retain(|held| held.expires_at > now && held.id != session.id);
         while self.sessions.len() >= most.max(1) {
-            let Some(idlest) = self
-                .sessions
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, held)| held.renewed_at)
-                .map(|(position, _)| position)
-            else {
-                break;
-            };
-            self.sessions.remove(idlest);
+            let idlest = self.sessions.iter().min_by_key(|held| held.renewed_at).map(|held| held.id);
+            let Some(idlest) = idlest else { break };
+            self.end(idlest);
         }
         self.sessions.push(session);
     }
@@ -83,5 +82,131 @@ impl Record {
     /// When the last of the sessions expires.
     pub(crate) fn expires_at(&self) -> Timestamp {
         self.sessions.iter().map(|session| session.expires_at).max().unwrap_or_default()
+    }
+
+    /// Who the user is in `session`.
+    pub(crate) fn principal(&self, session: &Session) -> Principal {
+        Principal::new(session.identify(&self.grant.identity))
+    }
+}
+
+impl Session {
+    /// `identity` with how *this* session was authenticated in the place of how the latest was.
+    pub(crate) fn identify(&self, identity: &Identity) -> Identity {
+        let mut own = self.authentication_claims();
+        let mut claims = Vec::with_capacity(identity.claims.len() + own.len());
+        for claim in &identity.claims {
+            if !AUTHENTICATION.contains(&claim.typ.as_str()) {
+                claims.push(claim.clone());
+                continue;
+            }
+            // All values of the type stand where the first of the grant's stood.
+            claims.extend(own.extract_if(.., |own| own.typ == claim.typ));
+        }
+        claims.append(&mut own);
+        Identity { claims, ..identity.clone() }
+    }
+
+    fn authentication_claims(&self) -> Vec<Claim> {
+        let Authentication { time, context, methods } = &self.authentication;
+        let time = time.map(|time| Claim::new(AUTH_TIME, time.to_string()));
+        let context = context.as_ref().map(|context| Claim::new(ACR, context));
+        let methods = methods.iter().map(|method| Claim::new(AMR, method));
+        time.into_iter().chain(context).chain(methods).collect()
+    }
+}
+
+const AUTH_TIME: &str = "auth_time";
+const ACR: &str = "http://schemas.microsoft.com/claims/authnclassreference";
+const AMR: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
+const AUTHENTICATION: [&str; 3] = [AUTH_TIME, ACR, AMR];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principal::ProviderId;
+
+    fn session(id: u8, renewed: i64, expires: i64) -> Session {
+        Session {
+            id: SessionId::new([id; 16]),
+            created_at: Timestamp::from_unix(0),
+            renewed_at: Timestamp::from_unix(renewed),
+            expires_at: Timestamp::from_unix(expires),
+            device: None,
+            provider_sid: None,
+            authentication: Authentication::default(),
+        }
+    }
+
+    fn record(sessions: Vec<Session>) -> Record {
+        let identity = Identity {
+            provider: ProviderId::parse("op").unwrap(),
+            user_id: "alice".to_owned(),
+            name: "Alice".to_owned(),
+            name_typ: "name".to_owned(),
+            claims: vec![
+                Claim::new("iss", "https://op"),
+                Claim::new(AMR, "pwd"),
+                Claim::new(AMR, "mfa"),
+                Claim::new("name", "Alice"),
+            ],
+        };
+        let grant = Grant { generation: 7, tokens: TokenSet::default(), identity };
+        Record {
+            issuer: Issuer::new("https://op"),
+            subject: Subject::new("alice"),
+            grant,
+            sessions,
+            lease: None,
+        }
+    }
+
+    fn ids(record: &Record) -> Vec<u8> {
+        record.sessions.iter().map(|session| session.id.as_bytes()[0]).collect()
+    }
+
+    #[test]
+    fn room_is_made_by_dropping_the_expired_and_then_the_longest_unrenewed() {
+        let now = Timestamp::from_unix(100);
+        let mut record =
+            record(vec![session(1, 50, 99), session(2, 30, 200), session(3, 20, 200)]);
+
+        record.admit(session(4, 100, 300), 2, now);
+
+        assert_eq!(ids(&record), [2, 4]);
+        assert_eq!(record.expires_at(), Timestamp::from_unix(300));
+        assert!(record.alive(now));
+    }
+
+    #[test]
+    fn a_sign_in_without_a_refresh_token_keeps_the_earlier_one() {
+        let mut record = record(vec![]);
+        record.grant.tokens.refresh_token = Some("first".into());
+        let mut grant = record.grant.clone();
+        grant.tokens.refresh_token = None;
+
+        record.renew(grant.clone());
+        assert_eq!(record.grant.generation, 8);
+        assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("first"));
+
+        grant.tokens.refresh_token = Some("second".into());
+        record.renew(grant);
+        assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("second"));
+    }
+
+    #[test]
+    fn one_sessions_step_up_does_not_lift_another() {
+        let mut weak = session(1, 0, 10);
+        weak.authentication.methods = vec!["pwd".to_owned()];
+        let mut strong = session(2, 0, 10);
+        strong.authentication.time = Some(5);
+        let record = record(vec![weak, strong]);
+        let claims = |position: usize| {
+            let principal = record.principal(&record.sessions[position]);
+            principal.claims().iter().map(|c| format!("{}={}", c.typ, c.val)).collect::<Vec<_>>()
+        };
+
+        assert_eq!(claims(0), ["iss=https://op", &format!("{AMR}=pwd"), "name=Alice"]);
+        assert_eq!(claims(1), ["iss=https://op", "name=Alice", "auth_time=5"]);
     }
 }

@@ -1,4 +1,4 @@
 //! placeholder
 /// Where to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ReturnTo(String);
+pub(crate) struct ReturnTo(String);

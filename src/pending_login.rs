@@ -20,6 +20,8 @@ pub(crate) struct PendingLogin {
     pub(crate) code_verifier: Secret<String>,
     pub(crate) return_to: ReturnTo,
     pub(crate) started_at: Timestamp,
+    /// The `max_age` asked for, in seconds: the provider must then say when the user signed in.
+    pub(crate) max_age: Option<u64>,
     /// The session that the browser had when it started; success ends it.
     pub(crate) replaces: Option<(UserKey, SessionId)>,
 }

@@ -60,7 +60,8 @@ impl Record {
     pub(crate) fn admit(&mut self, session: Session, most: usize, now: Timestamp) {
         self.sessions.retain(|held| held.expires_at > now && held.id != session.id);
         while self.sessions.len() >= most.max(1) {
-            let idlest = self.sessions.iter().min_by_key(|held| held.renewed_at).map(|held| held.id);
+            let idlest =
+                self.sessions.iter().min_by_key(|held| held.renewed_at).map(|held| held.id);
             let Some(idlest) = idlest else { break };
             self.end(idlest);
         }
@@ -168,8 +169,7 @@ mod tests {
     #[test]
     fn room_is_made_by_dropping_the_expired_and_then_the_longest_unrenewed() {
         let now = Timestamp::from_unix(100);
-        let mut record =
-            record(vec![session(1, 50, 99), session(2, 30, 200), session(3, 20, 200)]);
+        let mut record = record(vec![session(1, 50, 99), session(2, 30, 200), session(3, 20, 200)]);
 
         record.admit(session(4, 100, 300), 2, now);
 

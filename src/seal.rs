@@ -89,10 +89,14 @@ pub enum KeyError {
     #[error("a key must be hexadecimal or base64; make one with `openssl rand -hex 32`")]
     Encoding,
     /// A value such as one byte repeated, or `changeme`.
-    #[error("a key must be random, this one is a placeholder; make one with `openssl rand -hex 32`")]
+    #[error(
+        "a key must be random, this one is a placeholder; make one with `openssl rand -hex 32`"
+    )]
     Placeholder,
     /// Fewer than 32 bytes.
-    #[error("a key must have at least 32 bytes, this one has {0}; make one with `openssl rand -hex 32`")]
+    #[error(
+        "a key must have at least 32 bytes, this one has {0}; make one with `openssl rand -hex 32`"
+    )]
     Short(usize),
 }
 
@@ -205,12 +209,8 @@ impl KeyRing {
         let master = self.masters.iter().find(|master| master.id == header.key_id)?;
         let key = self.derive(master, purpose, header.day)?;
         let associated = self.associated(purpose, name, header);
-        key.open_in_place(
-            Nonce::assume_unique_for_key(*nonce),
-            Aad::from(associated.bytes()),
-            body,
-        )
-        .ok()
+        key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(associated.bytes()), body)
+            .ok()
     }
 
     fn derive(&self, master: &Master, purpose: Purpose, day: u16) -> Option<Arc<LessSafeKey>> {
@@ -362,9 +362,10 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
         .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
         .collect::<Option<_>>()?;
     let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| {
-        pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()
-    })
+    pairs
+        .remainder()
+        .is_empty()
+        .then(|| pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 /// Random bytes are diverse: 32 of them have fewer than 16 different values once in 10^13 draws.

@@ -10,3 +10,8 @@ impl ReturnTo {
         Some(Self(s))
     }
 }
+impl Default for ReturnTo {
+    fn default() -> Self {
+        Self("/".into())
+    }
+}

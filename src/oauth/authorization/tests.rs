@@ -1,0 +1,156 @@
+use super::*;
+use crate::clock::Timestamp;
+use crate::principal::{Issuer, ProviderId};
+use crate::return_to::ReturnTo;
+
+fn pending() -> PendingLogin {
+    PendingLogin {
+        id: LoginId::new(Timestamp::from_unix(1), [2; 8]),
+        provider: ProviderId::parse("op").unwrap(),
+        issuer: Issuer::new("https://op.example"),
+        state: "00000000010202020202020202.secret".into(),
+        nonce: "the-nonce".into(),
+        // The verifier of RFC 7636, appendix B.
+        code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into(),
+        return_to: ReturnTo::default(),
+        started_at: Timestamp::from_unix(1),
+        max_age: None,
+        replaces: None,
+    }
+}
+
+fn url(endpoint: &str, mode: ResponseMode, further: &[(&str, &str)]) -> String {
+    let further: Vec<_> =
+        further.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let request = AuthorizationRequest {
+        endpoint: &Url::parse(endpoint).unwrap(),
+        client_id: "web",
+        redirect_uri: "https://app.example/.auth/login/op/callback",
+        scope: "openid profile email",
+        response_mode: mode,
+        pending: &pending(),
+        further: &further,
+    };
+    request.url().to_string()
+}
+
+#[test]
+fn oc_01_the_request_has_every_parameter_once_in_the_originals_order() {
+    assert_eq!(
+        url("https://op.example/auth", ResponseMode::FormPost, &[("prompt", "consent")]),
+        "https://op.example/auth?response_type=code\
+         &redirect_uri=https%3A%2F%2Fapp.example%2F.auth%2Flogin%2Fop%2Fcallback\
+         &client_id=web&scope=openid+profile+email&response_mode=form_post&prompt=consent\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
+         &code_challenge_method=S256&nonce=the-nonce\
+         &state=00000000010202020202020202.secret"
+    );
+}
+
+#[test]
+fn oc_01_no_further_parameter_replaces_or_doubles_one_of_ours() {
+    let mut further: Vec<_> = RESERVED.iter().map(|name| (*name, "evil")).collect();
+    further.extend([("scope", "evil"), ("prompt", "first"), ("prompt", "second")]);
+    let url = url("https://op.example/auth?p=policy&state=evil", ResponseMode::Query, &further);
+    let url = Url::parse(&url).unwrap();
+
+    let mut names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    assert!(!url.as_str().contains("evil") && !url.as_str().contains("second"));
+    assert_eq!(names[0], "p");
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn what_a_visitor_passes_stays_one_value() {
+    let url = url("https://op.example/auth", ResponseMode::Query, &[("login_hint", "a&scope=b#c")]);
+
+    assert!(url.contains("login_hint=a%26scope%3Db%23c"));
+}
+
+fn verify(response: &str, iss_promised: bool) -> Result<VerifiedResponse, CallbackError> {
+    AuthorizationResponse::parse(response.as_bytes())?.verify(pending(), iss_promised)
+}
+
+const STATE: &str = "state=00000000010202020202020202.secret";
+
+#[test]
+fn a_response_that_answers_the_login_gives_its_code() {
+    for response in [
+        format!("code=abc&{STATE}"),
+        format!("{STATE}&code=abc&session_state=x%2By&unknown=1&unknown=2&"),
+        format!("code=abc&{STATE}&iss=https%3A%2F%2Fop.example"),
+    ] {
+        let Ok(VerifiedResponse::Code(verified)) = verify(&response, false) else {
+            panic!("{response}")
+        };
+        assert!(verified.code().matches("abc"));
+    }
+    let parsed = AuthorizationResponse::parse(format!("code=abc&{STATE}").as_bytes()).unwrap();
+    assert_eq!(parsed.login_id(), Some(pending().id));
+}
+
+#[test]
+fn oa_08_a_foreign_or_missing_issuer_ends_the_login_also_on_errors() {
+    for (response, promised, expected) in [
+        ("code=a&iss=https://evil.example", false, CallbackError::IssuerMismatch),
+        ("code=a&iss=https://op.example/", true, CallbackError::IssuerMismatch),
+        ("code=a&iss=", false, CallbackError::IssuerMismatch),
+        ("error=access_denied&iss=https://evil.example", true, CallbackError::IssuerMismatch),
+        ("code=a", true, CallbackError::IssuerMissing),
+        ("error=access_denied", true, CallbackError::IssuerMissing),
+    ] {
+        let response = format!("{response}&{STATE}");
+        assert_eq!(verify(&response, promised).err(), Some(expected), "{response}");
+    }
+}
+
+#[test]
+fn oc_28_a_known_parameter_twice_is_refused() {
+    for name in ["code", "state", "iss", "error", "error_description"] {
+        for response in [format!("{name}=a&{name}=a"), format!("{name}=a&x=1&{name}")] {
+            let parsed = AuthorizationResponse::parse(response.as_bytes());
+            assert_eq!(parsed.err(), Some(CallbackError::Duplicate(name)), "{response}");
+        }
+    }
+    let escaped = AuthorizationResponse::parse(b"code=a&c%6Fde=b");
+    assert_eq!(escaped.err(), Some(CallbackError::Duplicate("code")));
+}
+
+#[test]
+fn a_malformed_or_empty_response_is_refused() {
+    for (response, expected) in [
+        ("", CallbackError::Neither),
+        ("state=a", CallbackError::Neither),
+        ("code=&state=a", CallbackError::Neither),
+        ("code=a", CallbackError::NoState),
+        ("code=a&state=", CallbackError::NoState),
+        ("code=%ff&state=a", CallbackError::Malformed),
+        ("code=a&state=other", CallbackError::StateMismatch),
+        ("code=a&state=00000000010202020202020202.secre", CallbackError::StateMismatch),
+    ] {
+        assert_eq!(verify(response, false).err(), Some(expected), "{response}");
+    }
+}
+
+#[test]
+fn oc_25_a_refusal_of_the_provider_is_kept_short_and_plain() {
+    let hostile = format!(
+        "error=access_denied%3Cscript%3E&error_description=%0D%0A%3Cb%3E%E2%80%AE{}&{STATE}",
+        "x".repeat(65_536)
+    );
+    let Ok(VerifiedResponse::Refused(error)) = verify(&hostile, false) else { panic!() };
+
+    assert_eq!(error.code, "access_deniedscript");
+    let description = error.description.unwrap();
+    assert!(description.starts_with("<b>xxx") && description.len() == 200);
+}
+
+#[test]
+fn an_error_beside_a_code_is_an_error() {
+    let both = verify(&format!("code=a&error=access_denied&{STATE}"), false);
+
+    assert!(matches!(both, Ok(VerifiedResponse::Refused(_))));
+}

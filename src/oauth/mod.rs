@@ -1,0 +1,4 @@
+//! oauth
+pub(crate) mod authorization;
+pub(crate) mod json;
+pub(crate) mod token;

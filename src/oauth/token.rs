@@ -1,0 +1,185 @@
+//! The token endpoint: the request that redeems a code, and the answer with the tokens
+//! (RFC 6749 §4.1.3–5.2).
+//!
+//! The requests are written by the `oauth2` crate. Its reading of answers is too strict for the
+//! providers people use: the answer is [normalised](TokenResponse::parse) here.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, PkceCodeVerifier,
+    RedirectUrl, TokenUrl,
+};
+use url::{Url, form_urlencoded};
+
+use super::authorization::{VerifiedCode, error_code};
+use super::json::{self, Object, Value};
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+use crate::token::TokenSet;
+
+/// How we prove to the token endpoint who we are (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// Id and secret in the `Authorization` header.
+    ClientSecretBasic,
+    /// Id and secret in the form.
+    ClientSecretPost,
+}
+
+/// Whom the token endpoint is to deal with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) secret: Option<&'a Secret<String>>,
+    pub(crate) authentication: ClientAuthentication,
+}
+
+/// The request that redeems `code` at `endpoint`.
+///
+/// `redirect_uri` is the one that the authorization request had (RFC 6749 §4.1.3).
+pub(crate) fn redeem(
+    endpoint: &Url,
+    client: Client<'_>,
+    redirect_uri: &str,
+    code: &VerifiedCode,
+) -> Option<Request<Bytes>> {
+    let redirect_uri = RedirectUrl::new(redirect_uri.to_owned()).ok()?;
+    let mut writer = BasicClient::new(ClientId::new(client.id.to_owned()))
+        .set_token_uri(TokenUrl::from_url(endpoint.clone()))
+        .set_redirect_uri(redirect_uri)
+        .set_auth_type(match client.authentication {
+            ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
+            ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
+        });
+    if let Some(secret) = client.secret {
+        writer = writer.set_client_secret(ClientSecret::new(secret.expose().clone()));
+    }
+    let verifier = PkceCodeVerifier::new(code.pending().code_verifier.expose().clone());
+    let written = RefCell::new(None);
+    // The crate sends what it writes through a closure: this one keeps it instead.
+    let _ = writer
+        .exchange_code(AuthorizationCode::new(code.code().expose().clone()))
+        .set_pkce_verifier(verifier)
+        .request(&|request: HttpRequest| {
+            written.replace(Some(request));
+            Ok::<_, Infallible>(Response::new(Vec::new()))
+        });
+    written.into_inner().map(|request| request.map(Bytes::from))
+}
+
+/// What the token endpoint granted.
+#[derive(Debug)]
+pub(crate) struct TokenResponse {
+    pub(crate) tokens: TokenSet,
+}
+
+impl TokenResponse {
+    /// Reads an answer received at `now`.
+    ///
+    /// Read as if they were by the book: numbers sent as strings or with a fraction, a missing
+    /// `token_type`, JSON under another content type or as a form, scopes with commas, an error
+    /// under status 200. Everything else is by the book: unknown members are ignored, wrong types
+    /// are refused.
+    pub(crate) fn parse(response: &Response<Bytes>, now: Timestamp) -> Result<Self, TokenError> {
+        let status = response.status();
+        let answer = read(response);
+        if let Some(error) = answer.as_ref().ok().and_then(|answer| answer.text("error")) {
+            return Err(TokenError::Refused(error_code(error)));
+        }
+        if !status.is_success() {
+            return Err(TokenError::Status(status));
+        }
+        Ok(Self { tokens: tokens(&answer?, now)? })
+    }
+}
+
+/// Why there are no tokens.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// RFC 6749 §5.2; the code only, for descriptions are the provider's business.
+    #[error("the token endpoint answered the error {0}")]
+    Refused(String),
+    #[error("the token endpoint answered with status {0}")]
+    Status(StatusCode),
+    #[error("the token endpoint's answer is neither a JSON object nor a form")]
+    Malformed,
+    #[error("the token endpoint's answer has no usable {0}")]
+    Member(&'static str),
+    #[error("the token endpoint's answer has a token_type other than Bearer")]
+    TokenType,
+}
+
+fn tokens(answer: &Object, now: Timestamp) -> Result<TokenSet, TokenError> {
+    let access_token = token(answer, "access_token")?.ok_or(TokenError::Member("access_token"))?;
+    if let Some(kind) = answer.get("token_type").filter(|kind| **kind != Value::Null) {
+        let bearer = kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+        if !bearer {
+            return Err(TokenError::TokenType);
+        }
+    }
+    Ok(TokenSet {
+        access_token: Some(access_token),
+        refresh_token: token(answer, "refresh_token")?,
+        id_token: token(answer, "id_token")?,
+        expires_at: lifetime(answer)?.map(|lifetime| now.after(lifetime)),
+        scope: answer.text("scope").map(spaced),
+        ..TokenSet::default()
+    })
+}
+
+fn token(answer: &Object, name: &'static str) -> Result<Option<Secret<String>>, TokenError> {
+    match answer.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(token)) if token.is_empty() => Ok(None),
+        Some(Value::String(token)) => Ok(Some(token.clone().into())),
+        Some(_) => Err(TokenError::Member(name)),
+    }
+}
+
+fn lifetime(answer: &Object) -> Result<Option<Duration>, TokenError> {
+    const NAME: &str = "expires_in";
+    let seconds = match answer.get(NAME) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(_) => None,
+    };
+    let plausible = seconds.filter(|seconds| (0.0..=MAX_LIFETIME).contains(seconds));
+    plausible.map(|seconds| Some(Duration::from_secs_f64(seconds))).ok_or(TokenError::Member(NAME))
+}
+
+fn read(response: &Response<Bytes>) -> Result<Object, TokenError> {
+    let body = response.body();
+    if let Ok(answer) = json::object(body) {
+        return Ok(answer);
+    }
+    let form = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes().to_ascii_lowercase();
+        kind.starts_with(b"application/x-www-form-urlencoded") || kind.starts_with(b"text/plain")
+    });
+    if form { read_form(body) } else { Err(TokenError::Malformed) }
+}
+
+fn read_form(body: &[u8]) -> Result<Object, TokenError> {
+    let members = form_urlencoded::parse(body)
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    Object::new(members).ok_or(TokenError::Malformed)
+}
+
+fn spaced(scope: &str) -> String {
+    scope.split([' ', ',']).filter(|scope| !scope.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// A century, in seconds: no access token lives longer, and sums with it stay small.
+const MAX_LIFETIME: f64 = 3_155_760_000.0;
+
+#[cfg(test)]
+mod tests;

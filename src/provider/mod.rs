@@ -1,0 +1,12 @@
+//! Identity providers: one a file, each data and a pure mapping to claims.
+//!
+//! A provider declares what to ask for and says what the answers mean; the relying party sends and
+//! receives. So every provider can be tested with recorded bytes.
+
+mod claims;
+mod openid_connect;
+
+pub use openid_connect::{IssuerSource, OpenIdConnect};
+
+pub use crate::oauth::authorization::ResponseMode;
+pub use crate::oauth::token::ClientAuthentication;

@@ -1,6 +1,10 @@
 //! Azure App Service's Easy Auth as one tower layer.
 
+mod api_prefix;
 pub mod clock;
+mod config;
+mod origin;
+mod path;
 mod pending_login;
 mod principal;
 mod record;
@@ -9,3 +13,5 @@ mod secret;
 mod session;
 pub mod store;
 mod token;
+
+pub use self::origin::{OriginError, PublicOrigin};

@@ -1,4 +1,0 @@
-//! placeholder
-/// Where to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ReturnTo(String);

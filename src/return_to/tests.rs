@@ -283,10 +283,9 @@ fn what_was_sealed_must_still_have_the_form_of_a_target() {
     for text in ["/", "/a?b#c", "https://spa.example/app", "myapp://easyauth.callback"] {
         assert_eq!(ReturnTo::from_sealed(text.to_owned()).unwrap().as_str(), text);
     }
-    for text in ["", "x", "//evil.example", "/a b", "/a\r\nb", "/é", "/\0", ":", "://x", "/x?a://"]
+    for text in ["", "x", "//evil.example", "/a b", "/a\r\nb", "/é", "/\0", ":", "://x", "x?a://"]
     {
-        let expected = text == "/x?a://";
-        assert_eq!(ReturnTo::from_sealed(text.to_owned()).is_some(), expected, "{text:?}");
+        assert_eq!(ReturnTo::from_sealed(text.to_owned()), None, "{text:?}");
     }
     assert_eq!(ReturnTo::from_sealed(format!("/{}", "a".repeat(MAX_LENGTH))), None);
 }

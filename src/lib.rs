@@ -1,8 +1,12 @@
 //! Azure App Service's Easy Auth as one tower layer.
 
+mod api_prefix;
 pub mod clock;
+mod config;
 pub mod http_client;
 mod oauth;
+mod origin;
+mod path;
 mod pending_login;
 mod principal;
 pub mod provider;
@@ -14,3 +18,5 @@ mod session;
 pub mod store;
 mod token;
 mod wire;
+
+pub use origin::{OriginError, PublicOrigin};

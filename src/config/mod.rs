@@ -1,0 +1,3 @@
+//! What the application's owner decides.
+
+pub(crate) mod paths;

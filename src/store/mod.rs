@@ -14,13 +14,22 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::clock::Timestamp;
-use crate::session::UserKey;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod file;
+mod memory;
+
+pub use self::file::FileStore;
+pub use self::memory::MemoryStore;
+pub use crate::session::UserKey;
 
 /// What the methods of a [`TokenStore`] return: a future that is sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -31,14 +40,16 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// * Keys come from cookies that were opened, or from sign-ins. A store may rely on their being 16
 ///   bytes and on nothing else.
-/// * Values are ciphertext of up to [`MAX_RECORD`] bytes. A longer one found at rest is treated as
-///   unreadable, before it is read whole.
+/// * Values are ciphertext of up to [`MAX_RECORD`] bytes. A longer one is refused as
+///   [`StoreError::Corrupt`] and harms nothing; one found at rest is treated as unreadable, before
+///   it is read whole.
 /// * Every write is conditional. [`create`](Self::create) never overwrites;
 ///   [`replace`](Self::replace) and [`delete`](Self::delete) act only on the version named. Of two
 ///   writers who saw the same version one wins and one is told [`StoreError::Conflict`]: a refresh
 ///   token that rotates is lost if both win.
 /// * What was acknowledged is durable as far as the backend can make it, and a load begun after the
 ///   acknowledgement sees it. A write that fails leaves the earlier record in place.
+/// * A [`Version`] never names two states, not even of a record that was deleted and filed anew.
 /// * A record must not come back after [`delete`](Self::delete).
 /// * A store may forget a record once it has expired, never before.
 /// * A future dropped half-way leaves either the earlier record or the new one.
@@ -83,7 +94,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         version: &'a Version,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Removes records that expired before `now`, and says how many. It races with the other
+    /// Removes records that expired before `now`, and says how many. One that cannot be read holds
+    /// up no other. It races with the other
     /// methods and must lose: a record renewed meanwhile stays.
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 }
@@ -133,12 +145,27 @@ pub enum StoreError {
     /// Somebody else changed the record in between.
     #[error("the record was changed by somebody else")]
     Conflict,
-    /// What is stored cannot be a record of this store: damaged, oversized or foreign.
-    #[error("the record cannot be read: {0}")]
+    /// What is stored, or was handed in, cannot be a record of this store: damaged, oversized or
+    /// foreign.
+    #[error("not a record of this token store: {0}")]
     Corrupt(&'static str),
     /// The backend did not do it; trying again may help. The cause never contains a secret.
     #[error("the token store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// The backend did not do it, because of `cause`.
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+}
+
+/// A file or a connection that fails is a backend that did not do it.
+impl From<io::Error> for StoreError {
+    fn from(cause: io::Error) -> Self {
+        Self::unavailable(cause)
+    }
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
@@ -176,6 +203,13 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         (**self).sweep(now)
     }
+}
+
+fn refuse_oversized(sealed: &[u8]) -> Result<(), StoreError> {
+    if sealed.len() > MAX_RECORD {
+        return Err(StoreError::Corrupt("longer than MAX_RECORD"));
+    }
+    Ok(())
 }
 
 /// The longest sealed record, in bytes.

@@ -19,4 +19,8 @@ pub mod store;
 mod token;
 mod wire;
 
+pub use config::{Config, ConfigBuilder, ConfigError, SessionLifetime, Unauthenticated};
 pub use origin::{OriginError, PublicOrigin};
+pub use principal::{Claim, Principal, ProviderId};
+pub use seal::{Key, KeyError};
+pub use secret::Secret;

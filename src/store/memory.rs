@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::session::UserKey;
-use crate::store::{BoxFuture, Entry, StoreError, TokenStore, Version, refuse_oversized};
+use crate::store::{BoxFuture, Entry, Scope, StoreError, TokenStore, Version, refuse_oversized};
 
 /// A token store that forgets everything when the process ends.
 ///
@@ -85,6 +85,10 @@ impl MemoryStore {
 }
 
 impl TokenStore for MemoryStore {
+    fn scope(&self) -> Scope {
+        Scope::Process
+    }
+
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move { Ok(self.shelf().records.get(key).cloned()) })
     }

@@ -54,6 +54,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// * A store may forget a record once it has expired, never before.
 /// * A future dropped half-way leaves either the earlier record or the new one.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
+    /// Who else reads and writes the same records; it decides where keys may come from.
+    fn scope(&self) -> Scope;
+
     /// The record under `key`, with the version that a later write must name. `None` if there is
     /// none. Expired records may be returned; the caller judges by its own clock.
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>>;
@@ -98,6 +101,18 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// up no other. It races with the other
     /// methods and must lose: a record renewed meanwhile stays.
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
+}
+
+/// How far the records of a store reach.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// They end with this process, and keys may do so too.
+    Process,
+    /// They stay on this machine, and keys are made and kept beside them unless configured.
+    Machine,
+    /// Other machines have them too, so keys must be configured.
+    Shared,
 }
 
 /// A record as a store hands it out.
@@ -169,6 +184,10 @@ impl From<io::Error> for StoreError {
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
+    fn scope(&self) -> Scope {
+        (**self).scope()
+    }
+
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         (**self).load(key)
     }

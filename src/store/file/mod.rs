@@ -15,7 +15,7 @@ use self::name::{RecordName, ShardName};
 use self::shard::Shard;
 use crate::clock::Timestamp;
 use crate::session::UserKey;
-use crate::store::{BoxFuture, Entry, StoreError, TokenStore, Version, refuse_oversized};
+use crate::store::{BoxFuture, Entry, Scope, StoreError, TokenStore, Version, refuse_oversized};
 
 mod directory;
 mod envelope;
@@ -152,6 +152,10 @@ impl FileStore {
 }
 
 impl TokenStore for FileStore {
+    fn scope(&self) -> Scope {
+        Scope::Machine
+    }
+
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         let name = RecordName::of(*key);
         Box::pin(self.read(move |root| {

@@ -1,0 +1,488 @@
+//! A configuration in code, and the checks that every configuration passes.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::paths::PathPatterns;
+use super::{
+    Config, ConfigError, Keys, SessionLifetime, SessionSettings, Settings, StoreChoice,
+    Unauthenticated,
+};
+use crate::api_prefix::ApiPrefix;
+use crate::clock::{Clock, SystemClock};
+use crate::http_client::HttpClient;
+use crate::origin::PublicOrigin;
+use crate::principal::ProviderId;
+use crate::provider::{IssuerSource, OpenIdConnect};
+use crate::return_to::Destinations;
+use crate::seal::{Key, MAX_APP_ID};
+use crate::store::{Scope, TokenStore};
+
+/// A configuration on its way. [`build`](Self::build) checks it.
+///
+/// ```
+/// use easyauth::provider::OpenIdConnect;
+/// use easyauth::{Config, Unauthenticated};
+///
+/// # fn main() -> Result<(), easyauth::ConfigError> {
+/// let config = Config::builder()
+///     .public_origin("https://app.example")
+///     .state_directory("/var/lib/app/.auth")
+///     .provider(OpenIdConnect::new("auth0", "https://example.eu.auth0.com/", "id", "secret"))
+///     .unauthenticated(Unauthenticated::RedirectToLogin)
+///     .excluded_paths(["/public/*", "/health"])
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ConfigBuilder {
+    pub(super) enabled: bool,
+    pub(super) public_origin: Option<String>,
+    pub(super) api_prefix: Option<String>,
+    pub(super) logout_path: Option<String>,
+    pub(super) external_urls: Vec<String>,
+    pub(super) providers: Vec<OpenIdConnect>,
+    pub(super) redirect_to: Option<String>,
+    pub(super) unauthenticated: Option<Unauthenticated>,
+    pub(super) excluded_paths: Vec<String>,
+    pub(super) require_https: bool,
+    pub(super) token_store: StoreChoice,
+    pub(super) state_directory: Option<PathBuf>,
+    pub(super) keys: Keys,
+    pub(super) app_id: String,
+    pub(super) session: SessionSettings,
+    pub(super) login_timeout: Duration,
+    pub(super) validate_nonce: bool,
+    pub(super) http_client: Option<HttpClient>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Default for ConfigBuilder {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            public_origin: None,
+            api_prefix: None,
+            logout_path: None,
+            external_urls: Vec::new(),
+            providers: Vec::new(),
+            redirect_to: None,
+            unauthenticated: None,
+            excluded_paths: Vec::new(),
+            require_https: true,
+            token_store: StoreChoice::File(None),
+            state_directory: None,
+            keys: Keys::default(),
+            app_id: String::new(),
+            session: SessionSettings::default(),
+            login_timeout: Duration::from_secs(300),
+            validate_nonce: true,
+            http_client: None,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+impl ConfigBuilder {
+    /// Where browsers find the application: scheme, host and, if need be, port. Required.
+    ///
+    /// Redirects, cookies and the redirect URI that is registered at providers follow from it,
+    /// never from what a request says of itself. `http` is for loopback only.
+    pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin = Some(origin.into());
+        self
+    }
+
+    /// The path below which our own routes are. `/.auth` unless set.
+    pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.api_prefix = Some(prefix.into());
+        self
+    }
+
+    /// A path that signs out, beside `/.auth/logout`.
+    pub fn logout_path(mut self, path: impl Into<String>) -> Self {
+        self.logout_path = Some(path.into());
+        self
+    }
+
+    /// Places outside the origin that a browser may be sent to after signing in or out
+    /// (`allowedExternalRedirectUrls`). None unless set.
+    ///
+    /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it.
+    pub fn allowed_external_redirect_urls<S: Into<String>>(
+        mut self,
+        urls: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.external_urls = urls.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds an identity provider.
+    pub fn provider(mut self, provider: OpenIdConnect) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// The provider that browsers are sent to, by name. The only one there is unless set.
+    pub fn redirect_to_provider(mut self, name: impl Into<String>) -> Self {
+        self.redirect_to = Some(name.into());
+        self
+    }
+
+    /// What happens to requests that nobody has signed in for.
+    /// [`RedirectToLogin`](Unauthenticated::RedirectToLogin) unless set, or
+    /// [`Allow`](Unauthenticated::Allow) if there is no provider.
+    pub fn unauthenticated(mut self, action: Unauthenticated) -> Self {
+        self.unauthenticated = Some(action);
+        self
+    }
+
+    /// Paths that are open to everybody. None unless set.
+    ///
+    /// `/dir/*` and `/dir/` open everything below; anything else opens exactly that path. Only
+    /// canonical request paths are ever open: one with escapes, dot segments or the like needs a
+    /// session, whatever it would lead to.
+    pub fn excluded_paths<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.excluded_paths = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether requests that came by http are sent to https. Yes unless set; on an http origin
+    /// there is nothing to send them to.
+    pub fn require_https(mut self, required: bool) -> Self {
+        self.require_https = required;
+        self
+    }
+
+    /// Keeps records in `store`. Encrypted files in the [state
+    /// directory](Self::state_directory) unless set.
+    pub fn token_store(mut self, store: impl TokenStore) -> Self {
+        self.token_store = StoreChoice::Given(Arc::new(store));
+        self
+    }
+
+    /// Keeps no tokens: cookies carry who the user is, and `/.auth/me` and the token headers are
+    /// gone. Sessions then end by expiry only, or where their cookie is deleted.
+    pub fn without_token_store(mut self) -> Self {
+        self.token_store = StoreChoice::Off;
+        self
+    }
+
+    /// Where embedded keys (`keys/`) and the file store (`tokens/`) are.
+    /// `$WEBSITE_AUTH_STATE_DIRECTORY` or else `$HOME/data/.auth` unless set.
+    pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(directory.into());
+        self
+    }
+
+    /// The keys that seal cookies and records: the first makes, all open, four at most. A key that
+    /// is taken off the list ends its sessions. An embedded key unless set.
+    pub fn encryption_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
+        self.keys.encryption = keys.into_iter().collect();
+        self
+    }
+
+    /// The keys that sign session tokens: the first makes, all verify, four at most. An embedded key
+    /// unless set.
+    pub fn signing_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
+        self.keys.signing = keys.into_iter().collect();
+        self
+    }
+
+    /// The key that users' names in the token store are made with. Never change it: everybody would
+    /// be somebody new. An embedded key unless set.
+    pub fn user_id_key(mut self, key: Key) -> Self {
+        self.keys.user_id = Some(key);
+        self
+    }
+
+    /// Tells applications apart that share keys: a cookie or record of one does not open in
+    /// another. Empty unless set; 64 bytes at most.
+    pub fn app_id(mut self, id: impl Into<String>) -> Self {
+        self.app_id = id.into();
+        self
+    }
+
+    /// How long a session lasts. Eight hours unless set.
+    pub fn session_lifetime(mut self, lifetime: SessionLifetime) -> Self {
+        self.session.lifetime = lifetime;
+        self
+    }
+
+    /// What no session outlives, however often it is renewed. 90 days unless set.
+    pub fn absolute_lifetime(mut self, lifetime: Duration) -> Self {
+        self.session.absolute = lifetime;
+        self
+    }
+
+    /// How long after its end a session may still be refreshed. 72 hours unless set.
+    pub fn refresh_window(mut self, window: Duration) -> Self {
+        self.session.window = window;
+        self
+    }
+
+    /// How many sessions one user may have at a provider; beyond it the longest unused goes. 100
+    /// unless set.
+    pub fn max_sessions_per_user(mut self, most: usize) -> Self {
+        self.session.most_per_user = most;
+        self
+    }
+
+    /// How long another process may take to notice that a session has ended. 5 seconds unless set.
+    pub fn revalidate_after(mut self, bound: Duration) -> Self {
+        self.session.revalidate = bound;
+        self
+    }
+
+    /// How long a login may take, from the redirect to the provider until its callback. A later one
+    /// is refused, and the user starts over. 5 minutes unless set (`nonceExpirationInterval`).
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.login_timeout = timeout;
+        self
+    }
+
+    /// The client that calls providers. hyper with rustls unless set.
+    pub fn http_client(mut self, client: HttpClient) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// The clock. The operating system's unless set.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Checks everything, without IO.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first setting that cannot stand, and the remedy.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        self.check_keys()?;
+        self.check_limits()?;
+        let origin = self.origin()?;
+        let api_prefix = match &self.api_prefix {
+            Some(prefix) => ApiPrefix::parse(prefix).map_err(|error| {
+                ConfigError::new("httpSettings.routes.apiPrefix", error.to_string())
+            })?,
+            None => ApiPrefix::default(),
+        };
+        let destinations =
+            Destinations::new(origin.clone(), api_prefix.clone(), &self.external_urls).map_err(
+                |error| ConfigError::new("login.allowedExternalRedirectUrls", error.to_string()),
+            )?;
+        let excluded = PathPatterns::parse(&self.excluded_paths).map_err(|error| {
+            ConfigError::new("globalValidation.excludedPaths", error.to_string())
+        })?;
+        let logout_path = self.logout_path.map(check_logout_path).transpose()?;
+        let providers = check_providers(self.providers)?;
+        let unauthenticated = self.unauthenticated.unwrap_or(if providers.is_empty() {
+            Unauthenticated::Allow
+        } else {
+            Unauthenticated::RedirectToLogin
+        });
+        let redirect_to = check_redirect(self.redirect_to, &providers, unauthenticated)?;
+        Ok(Config::new(Settings {
+            enabled: self.enabled,
+            origin,
+            api_prefix,
+            logout_path,
+            destinations,
+            providers,
+            redirect_to,
+            unauthenticated,
+            excluded,
+            require_https: self.require_https,
+            token_store: self.token_store,
+            state_directory: self.state_directory,
+            keys: self.keys,
+            app_id: self.app_id,
+            session: self.session,
+            login_timeout: self.login_timeout,
+            validate_nonce: self.validate_nonce,
+            http_client: self.http_client,
+            clock: self.clock,
+        }))
+    }
+
+    fn origin(&self) -> Result<PublicOrigin, ConfigError> {
+        const SETTING: &str = "easyauth.publicOrigin";
+        let Some(origin) = &self.public_origin else {
+            let problem = "the address that browsers use is not set; set it to something like \
+                           https://app.example, or set WEBSITE_HOSTNAME";
+            return Err(ConfigError::new(SETTING, problem));
+        };
+        PublicOrigin::parse(origin).map_err(|error| ConfigError::new(SETTING, error.to_string()))
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
+        let Keys { encryption, signing, user_id } = &self.keys;
+        let lists = [("encryptionSettingNames", encryption), ("signingSettingNames", signing)];
+        for (name, keys) in lists {
+            if keys.len() > MAX_KEYS {
+                let problem = format!("there are more than {MAX_KEYS} keys; take retired ones off");
+                return Err(ConfigError::new(format!("easyauth.keys.{name}"), problem));
+            }
+        }
+        let all: Vec<&Key> = encryption.iter().chain(signing).chain(user_id).collect();
+        let equal = |(index, key): (usize, &&Key)| all.iter().skip(index + 1).any(|k| k.is(key));
+        if all.iter().enumerate().any(equal) {
+            let problem = "two of the keys are the same; make each with `openssl rand -hex 32`";
+            return Err(ConfigError::new("easyauth.keys", problem));
+        }
+        let configured = !encryption.is_empty() && !signing.is_empty() && user_id.is_some();
+        if let StoreChoice::Given(store) = &self.token_store
+            && store.scope() == Scope::Shared
+            && !configured
+        {
+            let problem = "a token store that several machines share needs configured keys: set \
+                           WEBSITE_AUTH_ENCRYPTION_KEY, WEBSITE_AUTH_SIGNING_KEY and the user id \
+                           key to the same values on each";
+            return Err(ConfigError::new("easyauth.keys", problem));
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let SessionSettings { lifetime, absolute, window, most_per_user, .. } = self.session;
+        let fixed = if let SessionLifetime::Fixed(fixed) = lifetime { fixed } else { absolute };
+        for (setting, value, most) in [
+            ("login.cookieExpiration.timeToExpiration", fixed, MAX_LIFETIME),
+            ("easyauth.session.absoluteLifetime", absolute, MAX_LIFETIME),
+            ("login.nonce.nonceExpirationInterval", self.login_timeout, MAX_LOGIN),
+        ] {
+            if value < Duration::from_secs(1) || value > most {
+                let problem = format!("must be from 1 second to {} days", most.as_secs() / 86_400);
+                return Err(ConfigError::new(setting, problem));
+            }
+        }
+        if window > MAX_LIFETIME {
+            let problem = format!("must be at most {} hours", MAX_LIFETIME.as_secs() / 3_600);
+            return Err(ConfigError::new("login.tokenStore.tokenRefreshExtensionHours", problem));
+        }
+        if most_per_user == 0 {
+            let problem = "must be at least 1: a user needs a session to be signed in";
+            return Err(ConfigError::new("easyauth.session.maxPerUser", problem));
+        }
+        if self.app_id.len() > MAX_APP_ID {
+            let problem = format!("must have at most {MAX_APP_ID} bytes");
+            return Err(ConfigError::new("easyauth.appId", problem));
+        }
+        Ok(())
+    }
+}
+
+fn check_providers(
+    providers: Vec<OpenIdConnect>,
+) -> Result<Vec<(ProviderId, OpenIdConnect)>, ConfigError> {
+    let mut names = HashSet::new();
+    let mut checked = Vec::with_capacity(providers.len());
+    for provider in providers {
+        let id = check_provider(&provider)?;
+        if !names.insert(id.as_str().to_ascii_lowercase()) {
+            let problem = "there are two providers of this name; names must differ, also in case";
+            return Err(ConfigError::new(setting_of(&provider.name), problem));
+        }
+        checked.push((id, provider));
+    }
+    Ok(checked)
+}
+
+fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
+    let setting = setting_of(&provider.name);
+    let fail =
+        |member: &str, problem: &str| Err(ConfigError::new(format!("{setting}.{member}"), problem));
+    let Some(id) = ProviderId::parse(&provider.name) else {
+        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
+        return Err(ConfigError::new(setting, problem));
+    };
+    if FIXED_WORDS.contains(&provider.name.to_ascii_lowercase().as_str()) {
+        return Err(ConfigError::new(
+            setting,
+            "this name is one of our own routes; choose another",
+        ));
+    }
+    if provider.client_id.is_empty() {
+        return fail(
+            "registration.clientId",
+            "is empty; set it to the id that the provider gave you",
+        );
+    }
+    if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+        return fail("registration.clientCredential", "the secret is empty; set it");
+    }
+    let address = "registration.openIdConnectConfiguration";
+    let Some((_, url)) = provider.source.candidates() else {
+        let problem = match provider.source {
+            IssuerSource::Issuer(_) => "the issuer is no address; set it as the provider writes it",
+            IssuerSource::MetadataUrl(_) => {
+                "wellKnownOpenIdConfiguration must be an address that ends in \
+                 /.well-known/openid-configuration"
+            }
+        };
+        return fail(address, problem);
+    };
+    if !is_trustworthy(&url) {
+        return fail(address, "the issuer must be https; plain http is for loopback only");
+    }
+    Ok(id)
+}
+
+fn is_trustworthy(url: &url::Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+}
+
+fn check_redirect(
+    named: Option<String>,
+    providers: &[(ProviderId, OpenIdConnect)],
+    unauthenticated: Unauthenticated,
+) -> Result<Option<ProviderId>, ConfigError> {
+    const SETTING: &str = "globalValidation.redirectToProvider";
+    if let Some(name) = named {
+        let found = providers.iter().find(|(id, _)| id.as_str() == name);
+        let Some((id, _)) = found else {
+            let problem = "names no configured provider; without one nobody could sign in";
+            return Err(ConfigError::new(SETTING, problem));
+        };
+        return Ok(Some(id.clone()));
+    }
+    match providers {
+        [(only, _)] => Ok(Some(only.clone())),
+        [] if unauthenticated == Unauthenticated::RedirectToLogin => {
+            let problem = "there is no provider to redirect to; configure one";
+            Err(ConfigError::new("identityProviders", problem))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn check_logout_path(path: String) -> Result<String, ConfigError> {
+    if path.starts_with('/') && crate::path::is_canonical(&path) {
+        return Ok(path);
+    }
+    let problem = "must be a plain path such as /signout";
+    Err(ConfigError::new("login.routes.logoutEndpoint", problem))
+}
+
+fn setting_of(provider: &str) -> String {
+    let name: String = provider.chars().filter(|c| !c.is_control()).take(64).collect();
+    format!("identityProviders.customOpenIdConnectProviders.{name}")
+}
+
+const MAX_KEYS: usize = 4;
+/// Ten years. Longer ones are mistakes, and the day in a seal must reach back that far.
+const MAX_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
+const MAX_LOGIN: Duration = Duration::from_secs(86_400);
+/// What follows `/.auth/login/` beside providers' names.
+const FIXED_WORDS: [&str; 3] = ["done", "complete", "iframereceiver"];

@@ -1,6 +1,7 @@
 //! Azure App Service's Easy Auth as one tower layer.
 
 pub mod clock;
+mod oauth;
 mod pending_login;
 mod principal;
 mod record;

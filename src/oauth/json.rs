@@ -1,0 +1,348 @@
+//! JSON documents from providers, read strictly ([RFC 8259], [RFC 7493 §2.3]).
+//!
+//! What two readers could take for two different documents is refused: duplicate members, a byte
+//! order mark, anything behind the document's end.
+//!
+//! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
+//! [RFC 7493 §2.3]: https://www.rfc-editor.org/rfc/rfc7493#section-2.3
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::Number;
+
+/// Reads a document that must be one JSON object, in UTF-8, at most 32 levels deep and without
+/// duplicate members anywhere.
+///
+/// The caller bounds the size: memory used is a small multiple of it.
+pub(crate) fn object(document: &[u8]) -> Result<Object, JsonError> {
+    let violation = Cell::new(None);
+    let mut deserializer = serde_json::Deserializer::from_slice(document);
+    let read = Reader { depth: 0, violation: &violation }.deserialize(&mut deserializer);
+
+    match read.and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(JsonError::NotAnObject),
+        Err(_) => Err(violation.take().unwrap_or(JsonError::Malformed)),
+    }
+}
+
+/// A JSON object: its members in the document's order, each name once.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// The value of the member `name`; a `null` is a value.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
+    }
+
+    /// The value of the member `name` if it is a string.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// The members in the document's order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// `None` if two members share a name.
+    fn new(members: Vec<(String, Value)>) -> Option<Self> {
+        // Sorting keeps a document of a hundred thousand members from costing their square.
+        let mut names: Vec<_> = members.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let distinct = names.is_sorted_by(|one, next| one < next);
+        distinct.then_some(Self(members))
+    }
+}
+
+/// Says nothing of the content: claims do not belong in logs.
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Object(..)")
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// A JSON value.
+///
+/// Ours rather than serde_json's, whose objects keep or lose their order by a feature that any
+/// other crate in the application can switch.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Value {
+    Array(Vec<Self>),
+    Bool(bool),
+    Null,
+    Number(Number),
+    Object(Object),
+    String(String),
+}
+
+impl Value {
+    pub(crate) fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(values) = self { Some(values) } else { None }
+    }
+
+    pub(crate) const fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) const fn as_object(&self) -> Option<&Object> {
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The strings of an array that holds nothing else.
+    pub(crate) fn as_strings(&self) -> Option<Vec<&str>> {
+        self.as_array()?.iter().map(Self::as_str).collect()
+    }
+}
+
+/// Compact JSON text.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Says nothing of the content: claims do not belong in logs.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(..)")
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Array(values) => serializer.collect_seq(values),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Null => serializer.serialize_unit(),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// Why a document was not read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum JsonError {
+    /// Two members of one object have the same name, however escaped.
+    #[error("a json object has two members of the same name")]
+    DuplicateMember,
+    /// The bytes are not one JSON text in UTF-8.
+    #[error("the document is not json in utf-8")]
+    Malformed,
+    /// The document is an array or a scalar.
+    #[error("the document is not a json object")]
+    NotAnObject,
+    /// Arrays and objects are nested more than 32 deep.
+    #[error("the document is nested more than 32 levels deep")]
+    TooDeep,
+}
+
+/// Reads one value that stands inside `depth` arrays and objects.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    depth: usize,
+    /// Where a refusal of ours survives the deserializer, whose errors are only text.
+    violation: &'a Cell<Option<JsonError>>,
+}
+
+impl Reader<'_> {
+    fn deeper<E: de::Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.refuse(JsonError::TooDeep));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn refuse<E: de::Error>(self, why: JsonError) -> E {
+        self.violation.set(Some(why));
+        E::custom(why)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a json value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| self.refuse(JsonError::Malformed))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut values = Vec::new();
+        while let Some(value) = array.next_element_seed(inner)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut members = Vec::new();
+        while let Some(name) = object.next_key::<String>()? {
+            // With serde_json's feature `arbitrary_precision`, which any crate of the application
+            // can switch on, every number arrives as a map of this one member.
+            if members.is_empty() && name == NUMBER_OF_ARBITRARY_PRECISION {
+                let number: Result<Number, _> = object.next_value::<String>()?.parse();
+                return number.map(Value::Number).map_err(|_| self.refuse(JsonError::Malformed));
+            }
+            members.push((name, object.next_value_seed(inner)?));
+        }
+        Object::new(members)
+            .map(Value::Object)
+            .ok_or_else(|| self.refuse(JsonError::DuplicateMember))
+    }
+}
+
+const MAX_DEPTH: usize = 32;
+const NUMBER_OF_ARBITRARY_PRECISION: &str = "$serde_json::private::Number";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn members_keep_the_documents_order_at_every_depth() {
+        let text = r#"{"z":1,"a":{"y":[true,null,-1.5],"b":"\u00e9"}}"#;
+
+        let object = object(text.as_bytes()).unwrap();
+
+        assert_eq!(serde_json::to_string(&object).unwrap(), text.replace("\\u00e9", "é"));
+        assert_eq!(object.get("a").unwrap().to_string(), r#"{"y":[true,null,-1.5],"b":"é"}"#);
+    }
+
+    #[test]
+    fn oc_27_duplicate_members_are_refused_however_deep_and_however_escaped() {
+        for document in [
+            r#"{"aud":"x","aud":"ours"}"#,
+            r#"{"aud":"x","\u0061ud":"x"}"#,
+            r#"{"a":[{"b":{"c":1,"d":2,"c":1}}]}"#,
+            r#"{"":1,"":2}"#,
+        ] {
+            assert_eq!(object(document.as_bytes()), Err(JsonError::DuplicateMember), "{document}");
+        }
+        assert!(object(br#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#).is_ok());
+    }
+
+    #[test]
+    fn di_04_nesting_ends_at_32_levels() {
+        let nested = |levels: usize| {
+            let inner = levels - 1;
+            format!(r#"{{"a":{}{}}}"#, "[".repeat(inner), "]".repeat(inner))
+        };
+
+        assert!(object(nested(32).as_bytes()).is_ok());
+        assert_eq!(object(nested(33).as_bytes()), Err(JsonError::TooDeep));
+        assert_eq!(object(nested(100_000).as_bytes()), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn jw_05_other_encodings_than_utf_8_are_refused() {
+        let utf_16: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for document in
+            [&b"\xef\xbb\xbf{\"a\":1}"[..], &utf_16, b"{\"a\":\"\xff\"}", br#"{"a":"\ud800"}"#]
+        {
+            assert_eq!(object(document), Err(JsonError::Malformed));
+        }
+    }
+
+    #[test]
+    fn only_one_whole_object_is_a_document() {
+        for (document, expected) in [
+            ("[]", JsonError::NotAnObject),
+            (r#""x""#, JsonError::NotAnObject),
+            ("1", JsonError::NotAnObject),
+            ("null", JsonError::NotAnObject),
+            ("", JsonError::Malformed),
+            ("{} {}", JsonError::Malformed),
+            ("{},", JsonError::Malformed),
+            (r#"{"a":1,}"#, JsonError::Malformed),
+            (r#"{"a":NaN}"#, JsonError::Malformed),
+            (r#"{"a":01}"#, JsonError::Malformed),
+            (r#"{"a":1e400}"#, JsonError::Malformed),
+            ("{'a':1}", JsonError::Malformed),
+        ] {
+            assert_eq!(object(document.as_bytes()), Err(expected), "{document}");
+        }
+        assert!(object(b" {} \n").is_ok());
+    }
+
+    #[test]
+    fn a_number_of_arbitrary_precision_is_a_number() {
+        let wrapped = object(br#"{"a":{"$serde_json::private::Number":"12"}}"#).unwrap();
+
+        assert_eq!(wrapped.get("a"), Some(&Value::Number(12.into())));
+    }
+
+    #[test]
+    fn a_document_of_many_members_is_read_in_good_time() {
+        let members: Vec<_> = (0..80_000).map(|number| format!("\"{number}\":0")).collect();
+
+        assert!(object(format!("{{{}}}", members.join(",")).as_bytes()).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(document in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = object(&document);
+        }
+
+        #[test]
+        fn arbitrary_json_like_text_never_panics(document in r#"[\[\]{}:,"a0-9.e\\u-]{0,64}"#) {
+            let _ = object(document.as_bytes());
+        }
+    }
+}

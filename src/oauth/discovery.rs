@@ -1,0 +1,283 @@
+//! Provider metadata ([OpenID Connect Discovery §4], [RFC 8414]).
+//!
+//! [OpenID Connect Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+//! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+
+use url::{Host, Url};
+
+use super::json::{self, JsonError, Object, Value};
+use super::jwa::Algorithm;
+use crate::principal::Issuer;
+
+/// Where an OpenID provider keeps its metadata: the well-known path behind the issuer
+/// (OpenID Connect Discovery §4).
+///
+/// # Errors
+///
+/// If the issuer is no https URL, free of query, fragment and user information. Plain http is
+/// taken on loopback.
+pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
+    let mut url = issuer_url(issuer)?;
+    url.set_path(&format!("{}{OPENID_CONFIGURATION}", url.path().trim_end_matches('/')));
+    Ok(url)
+}
+
+/// Where an OAuth authorization server keeps its metadata: the well-known path between the
+/// issuer's host and its path (RFC 8414 §3.1).
+///
+/// # Errors
+///
+/// As [`metadata_url`].
+pub(crate) fn authorization_server_metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
+    let mut url = issuer_url(issuer)?;
+    url.set_path(&format!("{AUTHORIZATION_SERVER}{}", url.path().trim_end_matches('/')));
+    Ok(url)
+}
+
+/// What a provider is and can do.
+#[derive(Clone, Debug)]
+pub(crate) struct Metadata {
+    pub(crate) issuer: Issuer,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) capabilities: Capabilities,
+}
+
+impl Metadata {
+    /// Reads a metadata document of at most 256 KiB that was fetched for `issuer`.
+    ///
+    /// # Errors
+    ///
+    /// If any of it is wrong. In particular: the document's `issuer` must equal `issuer` byte for
+    /// byte, or another provider could pass itself off for this one; and every address must be
+    /// https, or on loopback as the issuer is.
+    pub(crate) fn parse(document: &[u8], issuer: &Issuer) -> Result<Self, DiscoveryError> {
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(DiscoveryError::TooLarge);
+        }
+        let document = json::object(document)?;
+        if document.text("issuer") != Some(issuer.as_str()) {
+            return Err(DiscoveryError::IssuerMismatch);
+        }
+        let endpoints = Endpoints::read(&document)?;
+        let capabilities = Capabilities::read(&document)?;
+        Self::assemble(issuer.clone(), endpoints, capabilities)
+    }
+
+    /// Metadata from a configuration that names the endpoints itself.
+    ///
+    /// # Errors
+    ///
+    /// If the issuer or an endpoint is not as [`metadata_url`] and [`parse`](Self::parse) demand.
+    pub(crate) fn assemble(
+        issuer: Issuer,
+        endpoints: Endpoints,
+        capabilities: Capabilities,
+    ) -> Result<Self, DiscoveryError> {
+        let on_loopback = issuer_url(&issuer)?.scheme() == "http";
+        for (name, endpoint) in endpoints.iter() {
+            if !is_safe(endpoint, on_loopback) {
+                return Err(DiscoveryError::Endpoint(name));
+            }
+        }
+        Ok(Self { issuer, endpoints, capabilities })
+    }
+}
+
+/// A provider's addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) authorization: Url,
+    pub(crate) token: Url,
+    pub(crate) jwks: Url,
+    pub(crate) userinfo: Option<Url>,
+    pub(crate) end_session: Option<Url>,
+    pub(crate) revocation: Option<Url>,
+}
+
+impl Endpoints {
+    fn read(document: &Object) -> Result<Self, DiscoveryError> {
+        let required = |name| optional_url(document, name)?.ok_or(DiscoveryError::Endpoint(name));
+        Ok(Self {
+            authorization: required(AUTHORIZATION_ENDPOINT)?,
+            token: required(TOKEN_ENDPOINT)?,
+            jwks: required(JWKS_URI)?,
+            userinfo: optional_url(document, USERINFO_ENDPOINT)?,
+            end_session: optional_url(document, END_SESSION_ENDPOINT)?,
+            revocation: optional_url(document, REVOCATION_ENDPOINT)?,
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+        [
+            (AUTHORIZATION_ENDPOINT, Some(&self.authorization)),
+            (TOKEN_ENDPOINT, Some(&self.token)),
+            (JWKS_URI, Some(&self.jwks)),
+            (USERINFO_ENDPOINT, self.userinfo.as_ref()),
+            (END_SESSION_ENDPOINT, self.end_session.as_ref()),
+            (REVOCATION_ENDPOINT, self.revocation.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, endpoint)| Some((name, endpoint?)))
+    }
+}
+
+/// What a provider says it supports. Lists that it leaves out are `None`, flags are off.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Capabilities {
+    pub(crate) response_modes: Option<Vec<String>>,
+    pub(crate) code_challenge_methods: Option<Vec<String>>,
+    pub(crate) token_endpoint_auth_methods: Option<Vec<String>>,
+    pub(crate) id_token_signing_algorithms: Option<Vec<String>>,
+    /// The authorization response names its issuer (RFC 9207).
+    pub(crate) authorization_response_iss: bool,
+    pub(crate) backchannel_logout: bool,
+    pub(crate) backchannel_logout_session: bool,
+    pub(crate) frontchannel_logout: bool,
+    pub(crate) frontchannel_logout_session: bool,
+}
+
+impl Capabilities {
+    /// Whether the provider promises to check a code challenge of method `S256` (RFC 7636 §4.2).
+    pub(crate) fn has_s256(&self) -> bool {
+        let methods = self.code_challenge_methods.as_deref().unwrap_or_default();
+        methods.iter().any(|method| method == "S256")
+    }
+
+    /// Whether the provider answers authorization requests by a posted form. Without a list it
+    /// does not (OpenID Connect Discovery §3).
+    pub(crate) fn has_form_post(&self) -> bool {
+        let modes = self.response_modes.as_deref().unwrap_or_default();
+        modes.iter().any(|mode| mode == "form_post")
+    }
+
+    /// The algorithms with public keys that the provider signs ID tokens with, as far as we can
+    /// check them; `RS256` if it does not say.
+    pub(crate) fn public_signing_algorithms(&self) -> Vec<Algorithm> {
+        let Some(names) = &self.id_token_signing_algorithms else { return vec![Algorithm::Rs256] };
+        names
+            .iter()
+            .filter_map(|name| Algorithm::parse(name))
+            .filter(|algorithm| !algorithm.is_symmetric())
+            .collect()
+    }
+
+    fn read(document: &Object) -> Result<Self, DiscoveryError> {
+        let list = |name| list(document, name);
+        let flag = |name| flag(document, name);
+        Ok(Self {
+            response_modes: list("response_modes_supported")?,
+            code_challenge_methods: list("code_challenge_methods_supported")?,
+            token_endpoint_auth_methods: list("token_endpoint_auth_methods_supported")?,
+            id_token_signing_algorithms: list("id_token_signing_alg_values_supported")?,
+            authorization_response_iss: flag("authorization_response_iss_parameter_supported")?,
+            backchannel_logout: flag("backchannel_logout_supported")?,
+            backchannel_logout_session: flag("backchannel_logout_session_supported")?,
+            frontchannel_logout: flag("frontchannel_logout_supported")?,
+            frontchannel_logout_session: flag("frontchannel_logout_session_supported")?,
+        })
+    }
+}
+
+/// Why a provider's metadata is not used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    /// The named member is missing where it is required, or is no address that we may use.
+    #[error("`{0}` is missing, or no https address without user information and fragment")]
+    Endpoint(&'static str),
+    /// The issuer cannot be one.
+    #[error("the issuer is no https address without user information, query and fragment")]
+    Issuer,
+    /// The document belongs to another issuer.
+    #[error("`issuer` in the metadata is not the configured issuer, letter for letter")]
+    IssuerMismatch,
+    /// The document cannot be read.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// The named member has the wrong type.
+    #[error("`{0}` in the metadata has the wrong type")]
+    Member(&'static str),
+    /// The document is longer than 256 KiB.
+    #[error("the metadata is longer than 256 KiB")]
+    TooLarge,
+}
+
+fn issuer_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
+    strict_url(issuer.as_str())
+        .filter(|url| is_safe(url, is_loopback(url)) && url.query().is_none())
+        .ok_or(DiscoveryError::Issuer)
+}
+
+fn is_safe(url: &Url, on_loopback: bool) -> bool {
+    let protected =
+        url.scheme() == "https" || (url.scheme() == "http" && on_loopback && is_loopback(url));
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    protected && plain && url.has_host()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// An absolute URL. What the URL standard would silently drop or mend (tabs, line breaks,
+/// backslashes, missing slashes) is refused: others may read it differently.
+fn strict_url(text: &str) -> Option<Url> {
+    let clean = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let (_, rest) = text.split_once("://").filter(|_| clean)?;
+    if rest.starts_with('/') {
+        return None;
+    }
+    // The standard forgets an empty user or password, which is still a sign of mischief.
+    let authority = rest.split(['/', '?', '#']).next()?;
+    if authority.contains('@') {
+        return None;
+    }
+    Url::parse(text).ok()
+}
+
+/// A `null` is no address, and common where one is left out.
+fn optional_url(document: &Object, name: &'static str) -> Result<Option<Url>, DiscoveryError> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_str().and_then(strict_url) {
+            Some(url) => Ok(Some(url)),
+            None => Err(DiscoveryError::Endpoint(name)),
+        },
+    }
+}
+
+fn list(document: &Object, name: &'static str) -> Result<Option<Vec<String>>, DiscoveryError> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let texts = value.as_strings().ok_or(DiscoveryError::Member(name))?;
+            Ok(Some(texts.into_iter().map(str::to_owned).collect()))
+        }
+    }
+}
+
+fn flag(document: &Object, name: &'static str) -> Result<bool, DiscoveryError> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(value) => value.as_bool().ok_or(DiscoveryError::Member(name)),
+    }
+}
+
+const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+
+const AUTHORIZATION_ENDPOINT: &str = "authorization_endpoint";
+const TOKEN_ENDPOINT: &str = "token_endpoint";
+const JWKS_URI: &str = "jwks_uri";
+const USERINFO_ENDPOINT: &str = "userinfo_endpoint";
+const END_SESSION_ENDPOINT: &str = "end_session_endpoint";
+const REVOCATION_ENDPOINT: &str = "revocation_endpoint";
+
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

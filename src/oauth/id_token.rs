@@ -1,0 +1,333 @@
+//! What a provider states about a sign-in ([OpenID Connect Core §2, §3.1.3.7, §12.2]).
+//!
+//! [OpenID Connect Core §2, §3.1.3.7, §12.2]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+
+mod error;
+mod refreshed;
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::digest;
+
+pub(crate) use error::IdTokenError;
+pub(crate) use refreshed::{Original, verify_refreshed};
+
+use super::json::{Object, Value};
+use super::jwa::Algorithm;
+use super::jws::{self, Keys, Verified};
+use super::jwt;
+use crate::clock::Timestamp;
+use crate::principal::{Issuer, Subject};
+use crate::secret::Secret;
+
+/// Checks an ID token that answers a login.
+///
+/// # Errors
+///
+/// The first check that fails. [`JwsError::NoMatchingKey`](jws::JwsError::NoMatchingKey) may mean that the provider has changed
+/// its keys: fetch them again, once. Every other refusal is final.
+pub(crate) fn verify(
+    token: &str,
+    keys: Keys<'_>,
+    algorithms: &[Algorithm],
+    expected: &Expected<'_>,
+) -> Result<IdToken, IdTokenError> {
+    let verified = jws::verify(token, keys, algorithms, &TYPES)?;
+    let claims = verified.claims();
+    let checked = Checked::read(claims, expected)?;
+
+    check_nonce(claims, expected)?;
+    check_context(claims, expected)?;
+    check_authentication_time(claims, expected)?;
+    check_access_token_hash(&verified, expected)?;
+    check_code_hash(&verified, expected)?;
+    Ok(IdToken { checked, claims: verified.into_claims() })
+}
+
+/// What an ID token must say to be accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) client_id: &'a str,
+    /// Whom the token may be for besides us. Empty unless configured.
+    pub(crate) trusted_audiences: &'a [String],
+    /// The nonce of the authorization request; `None` only if none was sent.
+    pub(crate) nonce: Option<&'a Secret<String>>,
+    /// The access token that came with the ID token, if any.
+    pub(crate) access_token: Option<&'a Secret<String>>,
+    /// The authorization code that came with the ID token or was redeemed for it, if any.
+    pub(crate) code: Option<&'a Secret<String>>,
+    pub(crate) delivery: Delivery,
+    /// The `max_age` of the authorization request.
+    pub(crate) max_age: Option<Duration>,
+    /// The values of `acr` that will do; empty if it does not matter.
+    pub(crate) acr_values: &'a [String],
+    pub(crate) now: Timestamp,
+    /// How far the provider's clock may differ from ours: [`DEFAULT_SKEW`] unless configured, and
+    /// never taken for more than [`MAX_SKEW`].
+    pub(crate) skew: Duration,
+}
+
+impl Expected<'_> {
+    /// The latest moment that could be now by the provider's clock.
+    fn latest(&self) -> Timestamp {
+        self.now.after(self.skew.min(MAX_SKEW))
+    }
+
+    /// The earliest moment that could be now by the provider's clock.
+    fn earliest(&self) -> Timestamp {
+        self.now.before(self.skew.min(MAX_SKEW))
+    }
+}
+
+/// The way an ID token came to us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Delivery {
+    /// Through the browser, which may have put it beside another code or access token: the hashes
+    /// of those are required (§3.3.2.11).
+    AuthorizationEndpoint,
+    /// From the provider itself. Hashes are checked where present.
+    TokenEndpoint,
+}
+
+/// An accepted ID token.
+///
+/// # Security
+///
+/// [`issuer`](Self::issuer) and [`subject`](Self::subject) together are the only name of a user.
+/// E-mail addresses and names among the claims can be changed, taken over or given twice.
+#[derive(Debug)]
+pub(crate) struct IdToken {
+    checked: Checked,
+    claims: Object,
+}
+
+impl IdToken {
+    pub(crate) const fn issuer(&self) -> &Issuer {
+        &self.checked.issuer
+    }
+
+    pub(crate) const fn subject(&self) -> &Subject {
+        &self.checked.subject
+    }
+
+    pub(crate) const fn expires_at(&self) -> Timestamp {
+        self.checked.expires_at
+    }
+
+    /// Everything the token states, in its order.
+    ///
+    /// # Security
+    ///
+    /// Addresses among the claims (`_claim_sources`, `picture`, …) are the provider's word, and
+    /// often the user's. They are for showing, never for fetching.
+    pub(crate) const fn claims(&self) -> &Object {
+        &self.claims
+    }
+
+    /// When the user proved who they are; `None` if the provider does not say, or not as a moment.
+    pub(crate) fn auth_time(&self) -> Option<Timestamp> {
+        self.claims.get("auth_time").and_then(jwt::moment)
+    }
+
+    /// How strongly the user was authenticated, in words agreed with the provider.
+    pub(crate) fn acr(&self) -> Option<&str> {
+        self.claims.text("acr")
+    }
+
+    /// By which methods the user was authenticated (RFC 8176).
+    pub(crate) fn amr(&self) -> Vec<&str> {
+        self.claims.get("amr").and_then(Value::as_strings).unwrap_or_default()
+    }
+
+    /// The provider's name for its own session.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.claims.text("sid")
+    }
+
+    /// What any later ID token of this sign-in has to agree with.
+    pub(crate) fn original(&self) -> Original {
+        Original {
+            subject: self.checked.subject.clone(),
+            audiences: self.checked.audiences.clone(),
+            authorized_party: self.checked.authorized_party.clone(),
+            auth_time: self.auth_time(),
+            nonce: self.claims.text("nonce").map(Secret::from),
+        }
+    }
+}
+
+/// The claims that every ID token is checked for, as far as anybody asks for them afterwards.
+#[derive(Debug)]
+struct Checked {
+    issuer: Issuer,
+    subject: Subject,
+    audiences: Vec<String>,
+    authorized_party: Option<String>,
+    expires_at: Timestamp,
+}
+
+impl Checked {
+    fn read(claims: &Object, expected: &Expected<'_>) -> Result<Self, IdTokenError> {
+        if !jwt::is_issued_by(claims, expected.issuer) {
+            return Err(IdTokenError::IssuerMismatch);
+        }
+        let audiences = check_audiences(claims, expected)?;
+        let authorized_party = check_authorized_party(claims, &audiences, expected)?;
+        let subject = check_subject(claims)?;
+        let expires_at = check_validity(claims, expected)?;
+        check_age(claims, expected)?;
+
+        let issuer = expected.issuer.clone();
+        Ok(Self { issuer, subject, audiences, authorized_party, expires_at })
+    }
+}
+
+fn check_audiences(claims: &Object, expected: &Expected<'_>) -> Result<Vec<String>, IdTokenError> {
+    let audiences = jwt::audiences(claims).ok_or(IdTokenError::AudienceMismatch)?;
+    if !audiences.contains(&expected.client_id) {
+        return Err(IdTokenError::AudienceMismatch);
+    }
+    let is_trusted = |audience: &str| {
+        audience == expected.client_id || expected.trusted_audiences.iter().any(|a| a == audience)
+    };
+    if !audiences.iter().all(|audience| is_trusted(audience)) {
+        return Err(IdTokenError::UntrustedAudience);
+    }
+    Ok(audiences.into_iter().map(str::to_owned).collect())
+}
+
+fn check_authorized_party(
+    claims: &Object,
+    audiences: &[String],
+    expected: &Expected<'_>,
+) -> Result<Option<String>, IdTokenError> {
+    match claims.get("azp") {
+        None if audiences.len() > 1 => Err(IdTokenError::AuthorizedPartyMissing),
+        None => Ok(None),
+        Some(party) if party.as_str() == Some(expected.client_id) => {
+            Ok(Some(expected.client_id.to_owned()))
+        }
+        Some(_) => Err(IdTokenError::AuthorizedPartyMismatch),
+    }
+}
+
+fn check_subject(claims: &Object) -> Result<Subject, IdTokenError> {
+    claims
+        .text("sub")
+        .filter(|subject| (1..=MAX_SUBJECT_BYTES).contains(&subject.len()))
+        .filter(|subject| subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
+        .map(Subject::new)
+        .ok_or(IdTokenError::SubjectInvalid)
+}
+
+fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<Timestamp, IdTokenError> {
+    let expires_at = claims.get("exp").and_then(jwt::moment).ok_or(IdTokenError::ExpiryInvalid)?;
+    if expected.earliest() >= expires_at {
+        return Err(IdTokenError::Expired);
+    }
+    if let Some(not_before) = claims.get("nbf") {
+        let not_before = jwt::moment(not_before).ok_or(IdTokenError::NotBeforeInvalid)?;
+        if not_before > expected.latest() {
+            return Err(IdTokenError::NotYetValid);
+        }
+    }
+    Ok(expires_at)
+}
+
+fn check_age(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    let issued_at = claims.get("iat").and_then(jwt::moment).ok_or(IdTokenError::IssuedAtInvalid)?;
+    if issued_at > expected.latest() {
+        return Err(IdTokenError::IssuedInFuture);
+    }
+    if expected.now.since(issued_at) > MAX_AGE_OF_TOKEN {
+        return Err(IdTokenError::IssuedTooLongAgo);
+    }
+    Ok(())
+}
+
+fn check_nonce(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    let Some(sent) = expected.nonce else { return Ok(()) };
+    let answered = claims.get("nonce").is_some_and(|nonce| matches_secret(nonce, Some(sent)));
+    if answered { Ok(()) } else { Err(IdTokenError::NonceMismatch) }
+}
+
+fn check_context(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    let accepted = expected.acr_values;
+    let suffices = claims.text("acr").is_some_and(|acr| accepted.iter().any(|a| a == acr));
+    let passes = accepted.is_empty() || suffices;
+    if passes { Ok(()) } else { Err(IdTokenError::ContextNotAccepted) }
+}
+
+fn check_authentication_time(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    // Nobody asked: then a provider that writes nonsense here still signs its users in.
+    let Some(max_age) = expected.max_age else { return Ok(()) };
+    let authenticated_at = claims
+        .get("auth_time")
+        .and_then(jwt::moment)
+        .ok_or(IdTokenError::AuthenticationTimeInvalid)?;
+    if authenticated_at > expected.latest() {
+        return Err(IdTokenError::AuthenticationTimeInFuture);
+    }
+    if expected.earliest().since(authenticated_at) > max_age {
+        return Err(IdTokenError::AuthenticationTooOld);
+    }
+    Ok(())
+}
+
+fn check_access_token_hash(
+    verified: &Verified,
+    expected: &Expected<'_>,
+) -> Result<(), IdTokenError> {
+    let Some(access_token) = expected.access_token else { return Ok(()) };
+    match verified.claims().get("at_hash") {
+        None if expected.delivery == Delivery::AuthorizationEndpoint => {
+            Err(IdTokenError::AccessTokenHashMissing)
+        }
+        Some(hash) if !is_hash_of(hash, access_token, verified.algorithm()) => {
+            Err(IdTokenError::AccessTokenHashMismatch)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_code_hash(verified: &Verified, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    let Some(code) = expected.code else { return Ok(()) };
+    match verified.claims().get("c_hash") {
+        None if expected.delivery == Delivery::AuthorizationEndpoint => {
+            Err(IdTokenError::CodeHashMissing)
+        }
+        Some(hash) if !is_hash_of(hash, code, verified.algorithm()) => {
+            Err(IdTokenError::CodeHashMismatch)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `hash` is the left half of the hash of `value`, by the hash of the token's signature
+/// (§3.1.3.6).
+fn is_hash_of(hash: &Value, value: &Secret<String>, algorithm: Algorithm) -> bool {
+    let digest = digest::digest(algorithm.digest(), value.expose().as_bytes());
+    let (left, _) = digest.as_ref().split_at(digest.as_ref().len() / 2);
+    hash.as_str() == Some(BASE64_URL_SAFE_NO_PAD.encode(left).as_str())
+}
+
+fn matches_secret(value: &Value, secret: Option<&Secret<String>>) -> bool {
+    value.as_str().zip(secret).is_some_and(|(text, secret)| secret.matches(text))
+}
+
+/// How far a provider's clock may differ from ours, unless configured.
+pub(crate) const DEFAULT_SKEW: Duration = Duration::from_secs(60);
+/// The most that can be configured.
+pub(crate) const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// How long ago a token may have been issued that is handed to us only now.
+const MAX_AGE_OF_TOKEN: Duration = Duration::from_secs(600);
+const MAX_SUBJECT_BYTES: usize = 255;
+/// The header types of an ID token. Others, such as `at+jwt`, are for other purposes.
+const TYPES: [&str; 1] = ["JWT"];
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::token::TokenSet;
+
 /// The name of a configured provider: the `<provider>` of `/.auth/login/<provider>`, the value of
 /// `X-MS-CLIENT-PRINCIPAL-IDP` and, in upper case, the `<PROVIDER>` of `X-MS-TOKEN-<PROVIDER>-*`.
 ///
@@ -105,10 +107,17 @@ impl Claim {
 /// [`user_id`](Self::user_id) under one [`provider`](Self::provider) names the same person for ever.
 /// [`name`](Self::name) and e-mail claims are for display: people can change them, and another
 /// provider's user can have the same.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Principal(Arc<Identity>);
+#[derive(Clone, Debug)]
+pub struct Principal(Arc<SignedIn>);
 
 /// What a [`Principal`] shares among its clones.
+#[derive(Debug)]
+struct SignedIn {
+    identity: Identity,
+    tokens: Option<Arc<TokenSet>>,
+}
+
+/// Who somebody is, by what their provider stated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Identity {
     pub(crate) provider: ProviderId,
@@ -119,38 +128,44 @@ pub(crate) struct Identity {
 }
 
 impl Principal {
-    pub(crate) fn new(identity: Identity) -> Self {
-        Self(Arc::new(identity))
+    pub(crate) fn new(identity: Identity, tokens: Option<Arc<TokenSet>>) -> Self {
+        Self(Arc::new(SignedIn { identity, tokens }))
     }
 
     /// The provider that vouches for this user: `X-MS-CLIENT-PRINCIPAL-IDP`.
     #[must_use]
     pub fn provider(&self) -> &ProviderId {
-        &self.0.provider
+        &self.0.identity.provider
     }
 
     /// The provider's lasting identifier of this user: `X-MS-CLIENT-PRINCIPAL-ID`.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        &self.0.user_id
+        &self.0.identity.user_id
     }
 
     /// A name to show to people: `X-MS-CLIENT-PRINCIPAL-NAME`. Empty if the provider gave none.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.identity.name
     }
 
     /// The claim type that [`name`](Self::name) was taken from.
     #[must_use]
     pub fn name_type(&self) -> &str {
-        &self.0.name_typ
+        &self.0.identity.name_typ
     }
 
     /// Everything the provider stated, in its order, under Easy Auth's names.
     #[must_use]
     pub fn claims(&self) -> &[Claim] {
-        &self.0.claims
+        &self.0.identity.claims
+    }
+
+    /// The tokens that the provider issued; `None` if the token store is off.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&TokenSet> {
+        self.0.tokens.as_deref()
     }
 
     /// The first claim of type `typ`.
@@ -164,3 +179,12 @@ impl Principal {
         self.claims().iter().filter(move |claim| claim.typ == typ).map(|claim| claim.val.as_str())
     }
 }
+
+/// Principals are equal if provider and claims say the same; tokens do not count.
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.identity == other.0.identity
+    }
+}
+
+impl Eq for Principal {}

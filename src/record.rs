@@ -1,5 +1,7 @@
 //! What the token store keeps of one user of one provider.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
 use crate::principal::{Claim, Identity, Issuer, Principal, Subject};
 use crate::session::{Authentication, Session, SessionId};
@@ -22,7 +24,7 @@ pub(crate) struct Record {
 pub(crate) struct Grant {
     /// One more with each sign-in and each refresh, so that the newer of two copies can be told.
     pub(crate) generation: u64,
-    pub(crate) tokens: TokenSet,
+    pub(crate) tokens: Arc<TokenSet>,
     pub(crate) identity: Identity,
 }
 
@@ -51,7 +53,8 @@ impl Record {
         let earlier = std::mem::replace(&mut self.grant, grant);
         self.grant.generation = earlier.generation.saturating_add(1);
         if self.grant.tokens.refresh_token.is_none() {
-            self.grant.tokens.refresh_token = earlier.tokens.refresh_token;
+            let refresh_token = earlier.tokens.refresh_token.clone();
+            Arc::make_mut(&mut self.grant.tokens).refresh_token = refresh_token;
         }
     }
 
@@ -87,7 +90,8 @@ impl Record {
 
     /// Who the user is in `session`.
     pub(crate) fn principal(&self, session: &Session) -> Principal {
-        Principal::new(session.identify(&self.grant.identity))
+        let identity = session.identify(&self.grant.identity);
+        Principal::new(identity, Some(Arc::clone(&self.grant.tokens)))
     }
 }
 
@@ -152,7 +156,7 @@ mod tests {
                 Claim::new("name", "Alice"),
             ],
         };
-        let grant = Grant { generation: 7, tokens: TokenSet::default(), identity };
+        let grant = Grant { generation: 7, tokens: Arc::default(), identity };
         Record {
             issuer: Issuer::new("https://op"),
             subject: Subject::new("alice"),
@@ -181,15 +185,15 @@ mod tests {
     #[test]
     fn a_sign_in_without_a_refresh_token_keeps_the_earlier_one() {
         let mut record = record(vec![]);
-        record.grant.tokens.refresh_token = Some("first".into());
+        Arc::make_mut(&mut record.grant.tokens).refresh_token = Some("first".into());
         let mut grant = record.grant.clone();
-        grant.tokens.refresh_token = None;
+        Arc::make_mut(&mut grant.tokens).refresh_token = None;
 
         record.renew(grant.clone());
         assert_eq!(record.grant.generation, 8);
         assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("first"));
 
-        grant.tokens.refresh_token = Some("second".into());
+        Arc::make_mut(&mut grant.tokens).refresh_token = Some("second".into());
         record.renew(grant);
         assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("second"));
     }

@@ -69,8 +69,8 @@ pub(crate) struct IdentityHeaders {
 }
 
 impl IdentityHeaders {
-    /// The headers for `principal`, and for their `tokens` where a token store keeps them.
-    pub(crate) fn new(principal: &Principal, tokens: Option<&TokenSet>) -> Self {
+    /// The headers for `principal`, and for their tokens where a token store keeps them.
+    pub(crate) fn new(principal: &Principal) -> Self {
         let document = principal::encode(principal, MAX_PRINCIPAL);
         let mut lines = vec![
             (PRINCIPAL, Line::Plain(document.value)),
@@ -78,7 +78,7 @@ impl IdentityHeaders {
             (PRINCIPAL_NAME, Line::Plain(readable(principal.name()))),
             (PRINCIPAL_IDP, Line::Plain(principal.provider().as_str().to_owned())),
         ];
-        if let Some(tokens) = tokens {
+        if let Some(tokens) = principal.tokens() {
             lines.extend(token_lines(principal, tokens));
         }
         let mut headers = assemble(lines);
@@ -178,23 +178,28 @@ const MAX_READABLE: usize = 1 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::clock::Timestamp;
     use crate::principal::{Claim, Identity, ProviderId};
 
-    fn principal(user_id: &str, name: &str) -> Principal {
-        Principal::new(Identity {
-            provider: ProviderId::parse("Auth0_eu").unwrap(),
-            user_id: user_id.to_owned(),
-            name: name.to_owned(),
-            name_typ: "name".to_owned(),
-            claims: vec![Claim::new("name", name)],
-        })
+    fn principal(user_id: &str, name: &str, tokens: Option<TokenSet>) -> Principal {
+        Principal::new(
+            Identity {
+                provider: ProviderId::parse("Auth0_eu").unwrap(),
+                user_id: user_id.to_owned(),
+                name: name.to_owned(),
+                name_typ: "name".to_owned(),
+                claims: vec![Claim::new("name", name)],
+            },
+            tokens.map(Arc::new),
+        )
     }
 
-    fn set(principal: &Principal, tokens: Option<&TokenSet>) -> HeaderMap {
+    fn set(principal: &Principal) -> HeaderMap {
         let mut request = HeaderMap::new();
-        IdentityHeaders::new(principal, tokens).set(&mut request);
+        IdentityHeaders::new(principal).set(&mut request);
         request
     }
 
@@ -266,7 +271,7 @@ mod tests {
             expires_at: Some(Timestamp::from_unix(1_470_957_740)),
             ..TokenSet::default()
         };
-        let request = set(&principal("alice", "Alice"), Some(&tokens));
+        let request = set(&principal("alice", "Alice", Some(tokens)));
 
         assert_eq!(request["x-ms-client-principal-id"], "alice");
         assert_eq!(request["x-ms-client-principal-idp"], "Auth0_eu");
@@ -291,17 +296,17 @@ mod tests {
             ("   ", "%20%20%20"),
             ("", ""),
         ] {
-            let request = set(&principal("alice", name), None);
+            let request = set(&principal("alice", name, None));
             assert_eq!(request["x-ms-client-principal-name"], expected, "{name:?}");
         }
         let long = "x".repeat(100 << 10);
-        assert_eq!(set(&principal("alice", &long), None)["x-ms-client-principal-name"], "");
+        assert_eq!(set(&principal("alice", &long, None))["x-ms-client-principal-name"], "");
     }
 
     #[test]
     fn a_token_that_cannot_stand_in_a_header_is_left_out_and_named() {
         let tokens = TokenSet { access_token: Some("a\nb".into()), ..TokenSet::default() };
-        let headers = IdentityHeaders::new(&principal("alice", "Alice"), Some(&tokens));
+        let headers = IdentityHeaders::new(&principal("alice", "Alice", Some(tokens)));
 
         assert_eq!(headers.left_out, ["x-ms-token-auth0_eu-access-token"]);
         assert!(!format!("{headers:?}").contains("a\nb"));

@@ -8,19 +8,14 @@ use crate::secret::Secret;
 use crate::token::TokenSet;
 
 /// The caller as an array of one, as the original answers.
-pub(crate) fn array(principal: &Principal, tokens: Option<&TokenSet>, now: Timestamp) -> Vec<u8> {
-    write(&[Entry::new(principal, tokens, now)])
+pub(crate) fn array(principal: &Principal, now: Timestamp) -> Vec<u8> {
+    write(&[Entry::new(principal, now)])
 }
 
 /// The caller's entry alone if `provider` vouches for them, else `{}`.
-pub(crate) fn entry(
-    principal: &Principal,
-    tokens: Option<&TokenSet>,
-    provider: &str,
-    now: Timestamp,
-) -> Vec<u8> {
+pub(crate) fn entry(principal: &Principal, provider: &str, now: Timestamp) -> Vec<u8> {
     if principal.provider().as_str() == provider {
-        write(&Entry::new(principal, tokens, now))
+        write(&Entry::new(principal, now))
     } else {
         b"{}".to_vec()
     }
@@ -52,7 +47,8 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(principal: &'a Principal, tokens: Option<&'a TokenSet>, now: Timestamp) -> Self {
+    fn new(principal: &'a Principal, now: Timestamp) -> Self {
+        let tokens = principal.tokens();
         let text = |token: fn(&TokenSet) -> &Option<Secret<String>>| {
             tokens.and_then(|tokens| token(tokens).as_ref()).map(|token| token.expose().as_str())
         };
@@ -75,17 +71,22 @@ impl<'a> Entry<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::principal::{Identity, ProviderId};
 
-    fn principal() -> Principal {
-        Principal::new(Identity {
-            provider: ProviderId::parse("op").unwrap(),
-            user_id: "248289761001".to_owned(),
-            name: "alice@example.test".to_owned(),
-            name_typ: "email".to_owned(),
-            claims: vec![Claim::new("name", "Ünï"), Claim::new("url", "https://a/b")],
-        })
+    fn principal(tokens: Option<TokenSet>) -> Principal {
+        Principal::new(
+            Identity {
+                provider: ProviderId::parse("op").unwrap(),
+                user_id: "248289761001".to_owned(),
+                name: "alice@example.test".to_owned(),
+                name_typ: "email".to_owned(),
+                claims: vec![Claim::new("name", "Ünï"), Claim::new("url", "https://a/b")],
+            },
+            tokens.map(Arc::new),
+        )
     }
 
     fn tokens() -> TokenSet {
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn the_keys_stand_in_the_originals_order() {
         let now = Timestamp::from_unix(0);
-        let written = String::from_utf8(array(&principal(), Some(&tokens()), now)).unwrap();
+        let written = String::from_utf8(array(&principal(Some(tokens())), now)).unwrap();
 
         assert_eq!(written, include_str!("golden/me.json").trim_end());
     }
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn an_expired_access_token_is_left_out() {
         let now = Timestamp::from_unix(1_470_957_740);
-        let written = String::from_utf8(array(&principal(), Some(&tokens()), now)).unwrap();
+        let written = String::from_utf8(array(&principal(Some(tokens())), now)).unwrap();
 
         assert!(!written.contains("access_token"));
         assert!(written.contains("refresh_token"));
@@ -120,7 +121,7 @@ mod tests {
     fn one_provider_is_asked_for_by_name() {
         let now = Timestamp::from_unix(0);
 
-        assert_eq!(entry(&principal(), None, "other", now), b"{}");
-        assert!(entry(&principal(), None, "op", now).starts_with(br#"{"provider_name":"op""#));
+        assert_eq!(entry(&principal(None), "other", now), b"{}");
+        assert!(entry(&principal(None), "op", now).starts_with(br#"{"provider_name":"op""#));
     }
 }

@@ -84,13 +84,16 @@ mod tests {
     use crate::principal::{Identity, ProviderId};
 
     fn principal(claims: Vec<Claim>) -> Principal {
-        Principal::new(Identity {
-            provider: ProviderId::parse("op").unwrap(),
-            user_id: "alice".to_owned(),
-            name: "Alice".to_owned(),
-            name_typ: "name".to_owned(),
-            claims,
-        })
+        Principal::new(
+            Identity {
+                provider: ProviderId::parse("op").unwrap(),
+                user_id: "alice".to_owned(),
+                name: "Alice".to_owned(),
+                name_typ: "name".to_owned(),
+                claims,
+            },
+            None,
+        )
     }
 
     fn decode(value: &str) -> Value {

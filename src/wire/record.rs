@@ -1,6 +1,8 @@
 //! The inside of a record of the token store: JSON behind a version byte, sealed under the user's
 //! key, so that a record filed under another user does not open.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +114,7 @@ impl From<&Record> for Stored {
             subject: record.subject.as_str().to_owned(),
             generation: record.grant.generation,
             identity: StoredIdentity::from(&record.grant.identity),
-            tokens: StoredTokens::from(&record.grant.tokens),
+            tokens: StoredTokens::from(&*record.grant.tokens),
             sessions: record.sessions.iter().map(StoredSession::from).collect(),
             lease: record.lease.map(|Lease { holder, fence, beat }| StoredLease {
                 holder,
@@ -130,7 +132,7 @@ impl Stored {
             subject: Subject::new(&self.subject),
             grant: Grant {
                 generation: self.generation,
-                tokens: self.tokens.into(),
+                tokens: Arc::new(self.tokens.into()),
                 identity: Identity::try_from(self.identity).ok()?,
             },
             sessions: self.sessions.into_iter().map(Session::from).collect(),
@@ -220,14 +222,14 @@ mod tests {
             subject: Subject::new("alice"),
             grant: Grant {
                 generation: 4,
-                tokens: TokenSet {
+                tokens: Arc::new(TokenSet {
                     access_token: Some("at".into()),
                     refresh_token: Some("rt".into()),
                     id_token: Some("it".into()),
                     expires_at: Some(Timestamp::from_unix(1_760_003_600)),
                     scope: Some("openid profile".to_owned()),
                     ..TokenSet::default()
-                },
+                }),
                 identity: Identity {
                     provider: ProviderId::parse("op").unwrap(),
                     user_id: "alice".to_owned(),

@@ -3,6 +3,7 @@
 mod api_prefix;
 pub mod clock;
 mod config;
+mod error;
 pub mod http_client;
 mod oauth;
 mod origin;
@@ -11,6 +12,7 @@ mod pending_login;
 mod principal;
 pub mod provider;
 mod record;
+mod relying_party;
 mod return_to;
 mod seal;
 mod secret;
@@ -20,6 +22,7 @@ mod token;
 mod wire;
 
 pub use config::{Config, ConfigBuilder, ConfigError, SessionLifetime, Unauthenticated};
+pub use error::{DecisionId, Error, Fault, Refusal, SubStatus};
 pub use origin::{OriginError, PublicOrigin};
 pub use principal::{Claim, Principal, ProviderId};
 pub use seal::{Key, KeyError};

@@ -1,0 +1,129 @@
+//! The relying party: us, as OpenID Connect calls it. What happens, in order.
+//!
+//! The only place that brings time, randomness and IO together; how things look on the wire is
+//! decided below, and which status an outcome makes above.
+
+mod authenticate;
+mod documents;
+mod login;
+mod logout;
+mod records;
+mod spent;
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::OnceCell;
+
+pub(crate) use self::authenticate::{Known, Recognised, Unknown};
+use self::documents::Documents;
+pub(crate) use self::login::{Beginning, Begun, Finished};
+use self::records::Records;
+use self::spent::SpentLogins;
+use crate::clock::Timestamp;
+use crate::config::{Config, ConfigError, Settings};
+use crate::error::Error;
+use crate::http_client::{self, HttpClient};
+use crate::principal::ProviderId;
+use crate::provider::OpenIdConnect;
+use crate::wire::cookie::Cookies;
+
+/// Everything that outlives a request. Shared by all clones of a layer.
+#[derive(Debug)]
+pub(crate) struct RelyingParty {
+    config: Config,
+    cookies: Cookies,
+    providers: Vec<Arc<Provider>>,
+    http_client: OnceLock<HttpClient>,
+    records: OnceCell<Option<Records>>,
+    spent: SpentLogins,
+}
+
+/// A configured provider and what it has told us so far.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) id: ProviderId,
+    pub(crate) settings: OpenIdConnect,
+    pub(crate) documents: Documents,
+}
+
+impl RelyingParty {
+    /// The relying party of `config`. Does no IO; a configuration that needs none is opened.
+    pub(crate) fn new(config: Config) -> Self {
+        let settings = config.settings();
+        let providers = settings
+            .providers
+            .iter()
+            .map(|(id, settings)| Provider {
+                id: id.clone(),
+                settings: settings.clone(),
+                documents: Documents::default(),
+            })
+            .map(Arc::new)
+            .collect();
+        let http_client = settings.http_client.clone().map(http_client::bounded);
+        let relying_party = Self {
+            cookies: Cookies::new(settings.origin.is_https()),
+            providers,
+            http_client: http_client.map(OnceLock::from).unwrap_or_default(),
+            records: OnceCell::new(),
+            spent: SpentLogins::default(),
+            config,
+        };
+        relying_party.open_without_io();
+        relying_party
+    }
+
+    fn open_without_io(&self) {
+        // What fails here fails again, with a status and a log line, at the first request.
+        if self.config.open_without_io().is_ok() && self.config.opened_already().is_some() {
+            let _ = self.records.set(self.make_records());
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        self.config.settings()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.settings().clock.now()
+    }
+
+    pub(crate) const fn cookies(&self) -> Cookies {
+        self.cookies
+    }
+
+    /// The provider of this name, as it stands in a path.
+    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.iter().find(|provider| provider.id.as_str() == name)
+    }
+
+    /// The providers that a visitor can choose from.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &ProviderId> {
+        self.providers.iter().map(|provider| &provider.id)
+    }
+
+    /// Where the provider of this name sends its answers: the redirect URI registered there.
+    pub(crate) fn redirect_uri(&self, provider: &ProviderId) -> String {
+        let Settings { origin, api_prefix, .. } = self.settings();
+        format!("{}{}/login/{provider}/callback", origin.as_str(), api_prefix.as_str())
+    }
+
+    async fn records(&self) -> Result<Option<&Records>, ConfigError> {
+        self.config.opened().await?;
+        let records = self.records.get_or_init(async || self.make_records()).await;
+        Ok(records.as_ref())
+    }
+
+    fn make_records(&self) -> Option<Records> {
+        let store = self.config.opened_already()?.store.clone()?;
+        Some(Records::new(self.config.clone(), store))
+    }
+
+    fn http_client(&self) -> Result<&HttpClient, Error> {
+        if let Some(client) = self.http_client.get() {
+            return Ok(client);
+        }
+        let client = http_client::bounded(http_client::default_client()?);
+        Ok(self.http_client.get_or_init(|| client))
+    }
+}

@@ -1,0 +1,266 @@
+//! The records of users: a cache that answers without waiting, in front of the token store.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::authenticate::Prepared;
+use crate::clock::Timestamp;
+use crate::config::{Config, Opened, SessionSettings};
+use crate::error::{Error, Kind};
+use crate::record::Record;
+use crate::session::{SessionId, UserKey};
+use crate::store::{Scope, StoreError, TokenStore, Version};
+use crate::wire;
+
+/// The records of one token store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Records(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    store: Arc<dyn TokenStore>,
+    cache: Cache<UserKey, Arc<CachedRecord>, ByWeight>,
+    /// Orders those who put something into the cache. Nobody who looks something up takes it.
+    putting: Mutex<()>,
+    /// Younger than this, a cached record stands without asking.
+    fresh: Duration,
+    /// Older than this, it does not stand at all.
+    bound: Duration,
+}
+
+/// A record as it was at one moment; or that there was none.
+#[derive(Debug)]
+pub(crate) struct CachedRecord {
+    record: Option<Record>,
+    /// What each session's requests get, made when it is first asked for.
+    prepared: Box<[OnceLock<Arc<Prepared>>]>,
+    /// When the load began that brought it, or when the write was acknowledged that made it.
+    as_of: Duration,
+    revalidating: AtomicBool,
+}
+
+/// How far a cached record can be trusted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Age {
+    Fresh,
+    /// It stands, and a newer one should be fetched meanwhile.
+    Aging,
+    Old,
+}
+
+impl Records {
+    pub(super) fn new(config: Config, store: Arc<dyn TokenStore>) -> Self {
+        // Nobody else can change the records of this process.
+        let bound = match store.scope() {
+            Scope::Process => Duration::MAX,
+            Scope::Machine | Scope::Shared => config.settings().session.revalidate,
+        };
+        let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
+        let fresh = bound / 2;
+        Self(Arc::new(Inner { config, store, cache, putting: Mutex::new(()), fresh, bound }))
+    }
+
+    /// The record of `user` as it was lately, with how far that can be trusted.
+    pub(super) fn cached(&self, user: &UserKey) -> Option<(Arc<CachedRecord>, Age)> {
+        let cached = self.0.cache.get(user)?;
+        let age = self.0.elapsed().saturating_sub(cached.as_of);
+        let age = match age {
+            age if age < self.0.fresh => Age::Fresh,
+            age if age < self.0.bound => Age::Aging,
+            _ => Age::Old,
+        };
+        Some((cached, age))
+    }
+
+    /// The record of `user` as it is now.
+    pub(super) async fn load(&self, user: &UserKey) -> Result<Arc<CachedRecord>, Error> {
+        let begun = self.0.elapsed();
+        let Loaded { record, .. } = self.0.load(user).await?;
+        Ok(self.0.put(user, CachedRecord::new(record, begun)))
+    }
+
+    /// Fetches `user`'s record in the background, unless that is under way.
+    pub(super) fn revalidate(&self, user: UserKey, cached: &CachedRecord) {
+        if cached.revalidating.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let records = self.clone();
+        tokio::spawn(async move {
+            // A store that does not answer is noticed when the record is too old to stand.
+            if let Err(error) = records.load(&user).await {
+                tracing::warn!(error = error.chain(), "a record could not be fetched again");
+            }
+        });
+    }
+
+    /// Changes the record of `user` and waits until that is durable.
+    ///
+    /// `change` sees the record as it is now and says what to do. It is called again if somebody
+    /// else changed the record in between. Returns the record as it is then.
+    pub(super) async fn update(
+        &self,
+        user: &UserKey,
+        mut change: impl FnMut(Option<Record>) -> Change,
+    ) -> Result<Arc<CachedRecord>, Error> {
+        for _ in 0..MOST_ATTEMPTS {
+            let begun = self.0.elapsed();
+            let Loaded { record, version } = self.0.load(user).await?;
+            let written = match change(record) {
+                Change::Keep(record) => {
+                    return Ok(self.0.put(user, CachedRecord::new(record, begun)));
+                }
+                Change::Put(record) => self.0.write(user, version, &record).await.map(|()| Some(record)),
+                Change::Delete => self.0.delete(user, version).await.map(|()| None),
+            };
+            match written {
+                Ok(record) => {
+                    let acknowledged = self.0.elapsed();
+                    return Ok(self.0.put(user, CachedRecord::new(record, acknowledged)));
+                }
+                Err(Kind::Store(StoreError::Conflict)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+}
+
+/// What to do with a record that was just read.
+#[derive(Debug)]
+pub(super) enum Change {
+    Delete,
+    Keep(Option<Record>),
+    Put(Record),
+}
+
+impl Inner {
+    async fn load(&self, user: &UserKey) -> Result<Loaded, Kind> {
+        let Some(entry) = self.store.load(user).await? else { return Ok(Loaded::default()) };
+        let record = wire::record::decode(&entry.sealed, user, &self.opened()?.keys, self.now());
+        if record.is_none() {
+            // Sealed with a key that has been retired, or put there by somebody else. To its user
+            // it is as if it were not there; the next sign-in replaces it.
+            tracing::warn!(user = %user, "a record does not open");
+        }
+        Ok(Loaded { record, version: Some(entry.version) })
+    }
+
+    async fn write(
+        &self,
+        user: &UserKey,
+        version: Option<Version>,
+        record: &Record,
+    ) -> Result<(), Kind> {
+        let SessionSettings { window, .. } = self.config.settings().session;
+        let expires_at = record.expires_at().after(window);
+        let sealed = wire::record::encode(record, user, &self.opened()?.keys, self.now())?;
+        match version {
+            Some(version) => self.store.replace(user, &version, expires_at, sealed).await?,
+            None => self.store.create(user, expires_at, sealed).await?,
+        };
+        Ok(())
+    }
+
+    async fn delete(&self, user: &UserKey, version: Option<Version>) -> Result<(), Kind> {
+        if let Some(version) = version {
+            self.store.delete(user, &version).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts `new` into the cache unless something newer is there, and returns what is there then.
+    fn put(&self, user: &UserKey, new: CachedRecord) -> Arc<CachedRecord> {
+        let _ordered = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = self.cache.get(user)
+            && there.as_of > new.as_of
+        {
+            return there;
+        }
+        let new = Arc::new(new);
+        self.cache.insert(*user, Arc::clone(&new));
+        new
+    }
+
+    fn opened(&self) -> Result<&Opened, Kind> {
+        // Records are made once the configuration is open.
+        self.config.opened_already().ok_or(Kind::Store(StoreError::Conflict))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.config.settings().clock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.config.settings().clock.monotonic()
+    }
+}
+
+/// A record as the store has it, and the version that a write must name. A record that does not
+/// open is none, and has a version.
+#[derive(Debug, Default)]
+struct Loaded {
+    record: Option<Record>,
+    version: Option<Version>,
+}
+
+impl CachedRecord {
+    fn new(record: Option<Record>, as_of: Duration) -> Self {
+        let sessions = record.as_ref().map_or(0, |record| record.sessions.len());
+        let prepared = (0..sessions).map(|_| OnceLock::new()).collect();
+        Self { record, prepared, as_of, revalidating: AtomicBool::new(false) }
+    }
+
+    pub(super) const fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// What the requests of `session` get; `None` if it has ended.
+    pub(super) fn prepared(&self, session: SessionId, now: Timestamp) -> Option<&Arc<Prepared>> {
+        let record = self.record.as_ref()?;
+        let position = record.sessions.iter().position(|held| held.id == session)?;
+        let session = record.sessions.get(position)?;
+        if session.expires_at <= now {
+            return None;
+        }
+        let prepared = self.prepared.get(position)?;
+        Some(prepared.get_or_init(|| Arc::new(Prepared::new(record.principal(session)))))
+    }
+
+    fn weight(&self) -> u64 {
+        let Some(record) = &self.record else { return 256 };
+        let identity = &record.grant.identity;
+        let claims: usize =
+            identity.claims.iter().map(|claim| claim.typ.len() + claim.val.len() + 64).sum();
+        let tokens = &record.grant.tokens;
+        let tokens: usize = [&tokens.access_token, &tokens.id_token, &tokens.refresh_token]
+            .into_iter()
+            .flatten()
+            .map(|token| token.expose().len())
+            .sum();
+        // Each session that is used has its own claims, and headers with claims and tokens.
+        let each = 3 * claims + tokens;
+        let sessions = record.sessions.len().max(1);
+        u64::try_from(512 + claims + tokens + sessions * each).unwrap_or(u64::MAX)
+    }
+}
+
+/// Counts what a cached record takes, in bytes.
+#[derive(Clone, Debug)]
+struct ByWeight;
+
+impl Weighter<UserKey, Arc<CachedRecord>> for ByWeight {
+    fn weight(&self, _: &UserKey, cached: &Arc<CachedRecord>) -> u64 {
+        cached.weight()
+    }
+}
+
+const EXPECTED_USERS: usize = 16_384;
+/// Memory for cached records; the least used go when it is full.
+const CACHE_BYTES: u64 = 256 << 20;
+/// How often a change is tried again when others keep changing the same record.
+const MOST_ATTEMPTS: usize = 16;

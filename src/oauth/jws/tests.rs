@@ -20,7 +20,7 @@ fn shared() -> SharedSecret {
     SharedSecret::new(&Secret::from(SHARED_SECRET)).unwrap()
 }
 
-fn header(algorithm: &str, more: Json) -> String {
+fn header(algorithm: &str, more: &Json) -> String {
     let mut header = json!({"alg": algorithm, "kid": "1"});
     header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     header.to_string()
@@ -55,7 +55,7 @@ fn oc_08_jw_01_the_header_chooses_only_what_configuration_and_key_allow() {
         let key = TestKey::new(signed_by);
         let set = key_set(&[key.jwk("1")]);
         for claimed in Algorithm::ALL {
-            let token = key.token_of(&header(claimed.name(), json!({})), CLAIMS);
+            let token = key.token_of(&header(claimed.name(), &json!({})), CLAIMS);
             for allowed in Algorithm::ALL {
                 let opened = verify(&token, Keys::Published(&set), &[allowed], &["JWT"]);
 
@@ -118,7 +118,7 @@ fn oc_09_a_public_key_is_never_taken_for_a_secret() {
     ] {
         for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
             let signed =
-                format!("{}.{}", encode(header(algorithm.name(), json!({}))), encode(CLAIMS));
+                format!("{}.{}", encode(header(algorithm.name(), &json!({}))), encode(CLAIMS));
             let token = format!("{signed}.{}", encode(mac(algorithm, secret, signed.as_bytes())));
 
             assert_eq!(
@@ -184,7 +184,7 @@ fn jw_02_encrypted_tokens_are_refused() {
             format!("{header}..{}.{}.{}", encode([0; 12]), encode(payload), encode([0; 16]));
         assert_eq!(refusal(&token, &set), JwsError::Encrypted);
     }
-    let token = key.token_of(&header("ES256", json!({"enc": "A256GCM"})), CLAIMS);
+    let token = key.token_of(&header("ES256", &json!({"enc": "A256GCM"})), CLAIMS);
     assert_eq!(refusal(&token, &set), JwsError::Encrypted);
 }
 
@@ -193,7 +193,7 @@ fn jw_02_a_token_within_a_token_is_not_unwrapped() {
     let key = TestKey::new(Algorithm::Es256);
     let inner = key.token("1", &json!({"sub": "alice"}));
 
-    let outer = key.token_of(&header("ES256", json!({"cty": "JWT"})), &inner);
+    let outer = key.token_of(&header("ES256", &json!({"cty": "JWT"})), &inner);
 
     let expected = JwsError::ClaimsUnreadable(JsonError::Malformed);
     assert_eq!(refusal(&outer, &key_set(&[key.jwk("1")])), expected);
@@ -212,7 +212,7 @@ fn jw_03_a_point_off_the_curve_verifies_nothing() {
 fn jw_05_oc_27_header_and_claims_are_strict_json() {
     let key = TestKey::new(Algorithm::Es256);
     let set = key_set(&[key.jwk("1")]);
-    let good = header("ES256", json!({}));
+    let good = header("ES256", &json!({}));
 
     for (header, claims, expected) in [
         (
@@ -260,7 +260,7 @@ fn jw_07_a_token_for_another_purpose_is_refused() {
     let types = ["JWT", "at+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "oauth-authz-req+jwt"];
 
     for typ in types {
-        let token = key.token_of(&header("ES256", json!({"typ": typ})), CLAIMS);
+        let token = key.token_of(&header("ES256", &json!({"typ": typ})), CLAIMS);
         for accepted in types {
             let opened = verify(&token, Keys::Published(&set), &[Algorithm::Es256], &[accepted]);
             let expected = if typ == accepted { Ok(()) } else { Err(JwsError::ForeignType) };
@@ -275,7 +275,7 @@ fn jw_07_a_token_for_another_purpose_is_refused() {
         ("", false),
         ("JWT ", false),
     ] {
-        let token = key.token_of(&header("ES256", json!({"typ": typ})), CLAIMS);
+        let token = key.token_of(&header("ES256", &json!({"typ": typ})), CLAIMS);
         assert_eq!(open(&token, &set).is_ok(), accepted, "{typ}");
     }
 }
@@ -293,7 +293,7 @@ fn jw_08_keys_in_or_behind_the_header_are_never_used() {
         json!({"x5c": ["MIIB"]}),
         json!({"x5t": 5, "jwk": []}),
     ] {
-        let header = header("ES256", trap);
+        let header = header("ES256", &trap);
         assert_eq!(refusal(&attacker.token_of(&header, CLAIMS), &set), JwsError::BadSignature);
         assert!(open(&ours.token_of(&header, CLAIMS), &set).is_ok(), "{header}");
     }
@@ -329,7 +329,7 @@ fn jw_09_a_header_that_demands_an_extension_is_refused() {
         json!({"b64": false}),
         json!({"b64": true}),
     ] {
-        let token = key.token_of(&header("ES256", demand.clone()), CLAIMS);
+        let token = key.token_of(&header("ES256", &demand), CLAIMS);
         assert_eq!(refusal(&token, &set), JwsError::CriticalExtension, "{demand}");
     }
 }
@@ -385,7 +385,7 @@ fn jw_10_size_is_bounded_before_anything_is_decoded() {
     assert_eq!(refusal(&filled(12_300), &set), JwsError::TooLarge);
     assert_eq!(refusal(&".".repeat(1_000_000), &set), JwsError::TooLarge);
 
-    let header = |length: usize| header("ES256", json!({"a": "x".repeat(length)}));
+    let header = |length: usize| header("ES256", &json!({"a": "x".repeat(length)}));
     assert!(open(&key.token_of(&header(1_950), CLAIMS), &set).is_ok());
     assert_eq!(refusal(&key.token_of(&header(2_048), CLAIMS), &set), JwsError::TooLarge);
 }
@@ -396,13 +396,13 @@ fn t_51_unsigned_tokens_are_refused_however_spelt() {
     let set = key_set(&[key.jwk("1")]);
 
     for none in ["none", "None", "NONE", "nOnE"] {
-        let signed = key.token_of(&header(none, json!({})), CLAIMS);
+        let signed = key.token_of(&header(none, &json!({})), CLAIMS);
         assert_eq!(refusal(&signed, &set), JwsError::Unsigned);
         let bare = signed.rsplit_once('.').unwrap().0;
         assert_eq!(refusal(&format!("{bare}."), &set), JwsError::Malformed);
     }
     for unknown in ["", "es256", "ES256 ", "ES256K", "ES512", "RSA1_5", "dir", "none "] {
-        let token = key.token_of(&header(unknown, json!({})), CLAIMS);
+        let token = key.token_of(&header(unknown, &json!({})), CLAIMS);
         assert_eq!(refusal(&token, &set), JwsError::AlgorithmNotAllowed, "{unknown}");
     }
 }

@@ -84,6 +84,7 @@ fn di_01_what_is_no_issuer_has_no_metadata() {
         "https://idp.example\n",
         "https://idp\t.example",
         "https:\\\\idp.example",
+        "https://idp.example\\tenant",
     ] {
         assert_eq!(metadata_url(&Issuer::new(issuer)), Err(DiscoveryError::Issuer), "{issuer:?}");
     }
@@ -133,6 +134,7 @@ fn di_04_every_address_is_https() {
             json!("https://idp.example/x#"),
             json!("https://idp.example/\nx"),
             json!("https:\\\\idp.example/x"),
+            json!("https://idp.example\\x"),
             json!("https://idp.example:99999/x"),
             json!("https://idp.exämple/x"),
             json!(""),

@@ -439,6 +439,16 @@ fn oc_23_an_unknown_key_id_is_told_from_a_bad_signature() {
 }
 
 #[test]
+fn oc_23_only_the_named_key_is_tried() {
+    let named = TestKey::new(Algorithm::Es256);
+    let other = TestKey::new(Algorithm::Es256);
+    let set = key_set(&[named.jwk("1"), other.jwk("2")]);
+
+    assert_eq!(refusal(&other.token("1", &json!({})), &set), JwsError::BadSignature);
+    assert!(open(&other.token("2", &json!({})), &set).is_ok());
+}
+
+#[test]
 fn oc_24_without_a_key_id_eight_keys_of_the_right_type_are_tried() {
     let signer = TestKey::new(Algorithm::Es256);
     let token = signer.token_of(r#"{"alg":"ES256"}"#, CLAIMS);

@@ -234,8 +234,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
             // With serde_json's feature `arbitrary_precision`, which any crate of the application
             // can switch on, every number arrives as a map of this one member.
             if members.is_empty() && name == NUMBER_OF_ARBITRARY_PRECISION {
-                let number: Result<Number, _> = object.next_value::<String>()?.parse();
-                return number.map(Value::Number).map_err(|_| self.refuse(JsonError::Malformed));
+                let text = object.next_value::<String>()?;
+                let number = text.parse().ok().filter(|number: &Number| number.as_f64().is_some());
+                return number.map(Value::Number).ok_or_else(|| self.refuse(JsonError::Malformed));
             }
             members.push((name, object.next_value_seed(inner)?));
         }

@@ -18,7 +18,7 @@ use crate::principal::Issuer;
 /// taken on loopback.
 pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     let mut url = issuer_url(issuer)?;
-    url.set_path(&format!("{}{OPENID_CONFIGURATION}", url.path().trim_end_matches('/')));
+    url.set_path(&format!("{}{OPENID_CONFIGURATION}", base_path(&url)));
     Ok(url)
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
 /// As [`metadata_url`].
 pub(crate) fn authorization_server_metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     let mut url = issuer_url(issuer)?;
-    url.set_path(&format!("{AUTHORIZATION_SERVER}{}", url.path().trim_end_matches('/')));
+    url.set_path(&format!("{AUTHORIZATION_SERVER}{}", base_path(&url)));
     Ok(url)
 }
 
@@ -205,6 +205,11 @@ fn issuer_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     strict_url(issuer.as_str())
         .filter(|url| is_safe(url, is_loopback(url)) && url.query().is_none())
         .ok_or(DiscoveryError::Issuer)
+}
+
+/// The path without the one trailing slash that the standards drop.
+fn base_path(url: &Url) -> &str {
+    url.path().strip_suffix('/').unwrap_or(url.path())
 }
 
 fn is_safe(url: &Url, on_loopback: bool) -> bool {

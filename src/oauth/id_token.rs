@@ -3,7 +3,7 @@
 //! [OpenID Connect Core §2, §3.1.3.7, §12.2]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 
 mod error;
-mod refreshed;
+pub(crate) mod refreshed;
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 
 pub(crate) use error::IdTokenError;
-pub(crate) use refreshed::{Original, verify_refreshed};
+use refreshed::Original;
 
 use super::json::{Object, Value};
 use super::jwa::Algorithm;
@@ -26,8 +26,8 @@ use crate::secret::Secret;
 ///
 /// # Errors
 ///
-/// The first check that fails. [`JwsError::NoMatchingKey`](jws::JwsError::NoMatchingKey) may mean that the provider has changed
-/// its keys: fetch them again, once. Every other refusal is final.
+/// The first check that fails. [`NoMatchingKey`](jws::JwsError::NoMatchingKey) may mean that the
+/// provider has changed its keys: fetch them again, once. Every other refusal is final.
 pub(crate) fn verify(
     token: &str,
     keys: Keys<'_>,

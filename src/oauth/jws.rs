@@ -3,6 +3,7 @@
 //! [RFC 7515 §5.2, §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-5.2
 //! [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine;
@@ -100,14 +101,9 @@ impl SharedSecret {
     /// [`JwsError::WeakSecret`] for one of less than 32 bytes, or of less than eight different
     /// ones: everybody who holds a token can try secrets on it.
     pub(crate) fn new(client_secret: &Secret<String>) -> Result<Self, JwsError> {
-        let mut distinct = client_secret.expose().as_bytes().to_vec();
-        let long_enough = distinct.len() >= MIN_SECRET_BYTES;
-        distinct.sort_unstable();
-        distinct.dedup();
-        let varied = distinct.len() >= MIN_DISTINCT_BYTES;
-        zeroize::Zeroize::zeroize(&mut distinct);
-
-        let strong = long_enough && varied;
+        let secret = client_secret.expose();
+        let distinct: BTreeSet<u8> = secret.bytes().collect();
+        let strong = secret.len() >= MIN_SECRET_BYTES && distinct.len() >= MIN_DISTINCT_BYTES;
         if strong { Ok(Self(client_secret.clone())) } else { Err(JwsError::WeakSecret) }
     }
 

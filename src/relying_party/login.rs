@@ -252,7 +252,7 @@ impl RelyingParty {
         };
         match verify(self.keys(provider, metadata).await?) {
             // The provider may have changed its keys since we fetched them.
-            Err(IdTokenError::Jws(JwsError::NoMatchingKey)) => {
+            Err(IdTokenError::Signature(JwsError::NoMatchingKey)) => {
                 Ok(verify(self.keys_again(provider, metadata).await?)?)
             }
             verified => Ok(verified?),

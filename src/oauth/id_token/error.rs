@@ -48,7 +48,7 @@ pub(crate) enum IdTokenError {
     #[error("`acr` is none of the values asked for")]
     ContextNotAccepted,
     /// The token is past its `exp`.
-    #[error("the token has expired: compare the clocks")]
+    #[error("`exp` is in the past: compare the clocks")]
     Expired,
     /// `exp` is missing or no moment.
     #[error("`exp` is missing or no moment")]

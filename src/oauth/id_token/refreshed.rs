@@ -20,7 +20,7 @@ use crate::secret::Secret;
 /// # Errors
 ///
 /// As [`verify`](super::verify); and if the token speaks of another user or sign-in.
-pub(crate) fn verify_refreshed(
+pub(crate) fn verify(
     token: &str,
     keys: Keys<'_>,
     algorithms: &[Algorithm],

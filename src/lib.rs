@@ -5,6 +5,7 @@ mod pending_login;
 mod principal;
 mod record;
 mod return_to;
+mod routes;
 mod secret;
 mod session;
 pub mod store;

@@ -1,6 +1,8 @@
 //! Azure App Service's Easy Auth as one tower layer.
 
 pub mod clock;
+#[cfg(feature = "dev-idp")]
+pub mod dev_idp;
 mod pending_login;
 mod principal;
 mod record;

@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/", get(home))
         .route("/private", get(private))
-        .route("/style.css", get(|| async { asset("text/css", include_str!("style.css")) }))
-        .route("/script.js", get(|| async { asset("text/javascript", include_str!("script.js")) }))
+        .route("/style.css", get(style))
+        .route("/script.js", get(script))
         .layer(EasyAuthLayer::new(config));
 
     println!("listening on http://{address}");
@@ -104,10 +104,12 @@ fn page(html: String) -> Response {
     (headers, Html(html)).into_response()
 }
 
-fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, content_type), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    (headers, text)
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
+}
+
+async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("script.js"))
 }
 
 async fn bind(address: Option<SocketAddr>) -> io::Result<TcpListener> {
@@ -132,10 +134,10 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut options = Self::default();
         while let Some(name) = arguments.next() {
-            let value = arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"))?;
+            let mut value = || arguments.next().ok_or_else(|| format!("{name}: {USAGE}"));
             match name.as_str() {
-                "--listen" => options.listen = Some(loopback(&value)?),
-                "--state" => options.state = Some(value.into()),
+                "--listen" => options.listen = Some(loopback(&value()?)?),
+                "--state" => options.state = Some(value()?.into()),
                 _ => return Err(format!("{name} is not known; {USAGE}").into()),
             }
         }

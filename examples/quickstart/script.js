@@ -47,7 +47,7 @@ function moment(text) {
 function item(title, token) {
   const found = place("token").content.cloneNode(true);
   const [value, show, copy] = [".value", ".show", ".copy"].map((name) => found.querySelector(name));
-  const short = token.length > 28 ? `${token.slice(0, 24)}…` : token;
+  const short = token.length > 16 ? `${token.slice(0, 12)}…` : token;
   found.querySelector("h3").textContent = title;
   value.textContent = short;
   show.setAttribute("aria-label", `Show the whole ${title}`);

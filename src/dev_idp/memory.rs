@@ -9,7 +9,7 @@ use crate::secret::Secret;
 
 /// Everything between two requests.
 pub(super) struct Memory {
-    /// By the number in the sign-in form.
+    /// By the hidden field of the sign-in form.
     pub(super) interactions: Recent<Interaction>,
     /// By the value of the session cookie.
     pub(super) sessions: Recent<Session>,

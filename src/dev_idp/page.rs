@@ -91,7 +91,7 @@ fn document(status: StatusCode, title: &str, content: &str, footer: Option<&str>
 </head>
 <body>
 <main>
-<p class="note">Development provider: for tests, not for real accounts</p>
+<p class="note">Development provider, not for real accounts</p>
 <div class="inside">{content}</div>
 {footer}
 </main>

@@ -31,18 +31,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let idp = DevIdp::start().await?;
 
-    let config =
-        Config::builder()
-            .public_origin(format!("http://{address}"))
-            .state_directory(state)
-            .provider(
-                OpenIdConnect::new("dev", idp.issuer(), idp.client_id(), idp.client_secret())
-                    .scopes(["openid", "profile", "email", "offline_access"]),
-            )
-            .unauthenticated(Unauthenticated::Allow)
-            .build()?
-            .open()
-            .await?;
+    let provider = OpenIdConnect::new("dev", idp.issuer(), idp.client_id(), idp.client_secret())
+        .scopes(["openid", "profile", "email", "offline_access"]);
+    let config = Config::builder()
+        .public_origin(format!("http://{address}"))
+        .state_directory(state)
+        .provider(provider)
+        .unauthenticated(Unauthenticated::Allow)
+        .build()?
+        .open()
+        .await?;
     let app = Router::new()
         .route("/", get(home))
         .route("/private", get(private))

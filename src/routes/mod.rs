@@ -1,0 +1,3 @@
+//! `/.auth/*`: an HTTP request in, an HTTP response out.
+
+pub(crate) mod page;

@@ -5,6 +5,7 @@
 import crypto from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Provider } from 'oidc-provider';
 
 export const SECRET = 'provider-secret-0123456789-0123456789';
@@ -106,7 +107,7 @@ export class OpenIdProvider {
     const fault = this.#faults.find((fault) => fault.path === url.pathname && fault.times > 0);
     if (fault) {
       fault.times -= 1;
-      await new Promise((resolve) => setTimeout(resolve, fault.delay));
+      await wait(fault.delay, undefined, { ref: false });
       if (fault.status) {
         response.writeHead(fault.status, { 'content-type': 'application/json' });
         return response.end(fault.body);

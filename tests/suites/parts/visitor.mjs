@@ -30,9 +30,8 @@ export class Visitor {
       const page = { ...response, url, hops };
       const posted = selfPostingForm(page);
       if (!posted) return page;
-      // The page with the form is the provider's: to the application this is another site.
       headers = { origin: new URL(url).origin };
-      site = 'cross-site';
+      site = siteOf(url, posted.url);
       ({ url, form } = posted);
       method = 'POST';
     }
@@ -132,6 +131,13 @@ function navigation(site) {
     'sec-fetch-user': '?1',
     'sec-fetch-site': site,
   };
+}
+
+// A site is a scheme and a host: the ports of loopback are one site.
+function siteOf(from, to) {
+  const [source, target] = [new URL(from), new URL(to)];
+  if (source.origin === target.origin) return 'same-origin';
+  return source.protocol === target.protocol && source.hostname === target.hostname ? 'same-site' : 'cross-site';
 }
 
 // Cookies know hosts and paths, not ports: on loopback the provider and the application share a jar.

@@ -9,7 +9,11 @@ const READY = /^listening on (https?:\/\/\S+)/m;
 const START_TIMEOUT = 30_000;
 
 const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+const folders = [];
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
+});
 
 /** An example that is listening; `stop()` ends it. */
 export class App {
@@ -72,7 +76,7 @@ export async function runEcho(config, { env = {} } = {}) {
 /** A folder that is gone when the process ends. */
 export function temporaryFolder() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'easyauth-'));
-  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

@@ -9,7 +9,7 @@ const provider = { issuer: 'http://127.0.0.1:9' };
 
 const CASES = [
   ['an unknown key', /excludedPath\b/, (config) => (config.globalValidation.excludedPath = ['/x'])],
-  ['an unknown key of ours', /easyauth\.publicOrigen/, (config) => (config.easyauth.publicOrigen = 'https://x.example')],
+  ['an unknown key of ours', /publicOrigen/, (config) => (config.easyauth.publicOrigen = 'https://x.example')],
   ['an unknown action', /unauthenticatedClientAction/, (config) => (config.globalValidation.unauthenticatedClientAction = 'Allow')],
   ['a provider that is not there', /redirectToProvider/, (config) => (config.globalValidation.redirectToProvider = 'google')],
   ['a client without an id', /clientId/, (_config, op) => delete op.registration.clientId],
@@ -19,7 +19,7 @@ const CASES = [
   ['an origin with a path', /publicOrigin/, (config) => (config.easyauth.publicOrigin = 'https://app.example/path')],
   ['a time that is none', /timeToExpiration/, (config) => (config.login.cookieExpiration = { timeToExpiration: '8 hours' })],
   ['a store of an unknown kind', /tokenStore\.kind/, (config) => (config.easyauth.tokenStore = { kind: 'paper' })],
-  ['a shared store without its address', /urlSettingName/, (config) => (config.easyauth.tokenStore = { kind: 'redis' })],
+  ['a shared store without its address', /easyauth\.tokenStore/, (config) => (config.easyauth.tokenStore = { kind: 'redis' })],
 ];
 
 for (const [what, names, change] of CASES) {

@@ -6,9 +6,12 @@ import { SESSION_COOKIE, bed, echo, seen, sessionCookies, signedIn } from './bed
 import { authJson } from './config.mjs';
 
 let provider, app;
-before(async () => ({ provider, app } = await bed()));
+let people = 0;
+before(async () => ({ provider, app } = await bed(authJson, { env: { RUST_LOG: 'easyauth=trace' } })));
 beforeEach(() => {
-  provider.signsIn = 'alice';
+  // One record holds a person's tokens on all devices: each test has a person of its own.
+  people += 1;
+  provider.signsIn = `person${people}`;
   provider.extraClaims = {};
   provider.heal();
   provider.forget();
@@ -36,7 +39,7 @@ describe('/.auth/me', () => {
     const keys = ['access_token', 'expires_on', 'id_token', 'provider_name', 'refresh_token', 'user_claims', 'user_id'];
     assert.deepEqual(Object.keys(entries[0]), keys);
     assert.equal(entries[0].provider_name, 'op');
-    assert.equal(entries[0].user_id, 'alice@example.test');
+    assert.equal(entries[0].user_id, `${provider.signsIn}@example.test`);
     assert.match(entries[0].expires_on, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$/);
   });
 
@@ -76,7 +79,10 @@ describe('/.auth/refresh', () => {
   });
 
   test('says that there is no refresh token: 400', async () => {
-    assert.equal((await refresh(await signedInWithout('offline_access'))).status, 400);
+    // Without `prompt=consent` this provider gives none, `offline_access` or not.
+    const visitor = await signedIn(app);
+    assert.equal(JSON.parse((await me(visitor)).body)[0].refresh_token, undefined);
+    assert.equal((await refresh(visitor)).status, 400);
   });
 
   test('says that the grant is gone: 403, and the session goes on', async () => {
@@ -99,13 +105,6 @@ describe('/.auth/refresh', () => {
   test('is 401 for a stranger', async () => {
     assert.equal((await refresh(new Visitor())).status, 401);
   });
-
-  // Without `prompt=consent` this provider leaves `offline_access` out, and with it the refresh token.
-  async function signedInWithout() {
-    const visitor = await signedIn(app);
-    assert.equal(JSON.parse((await me(visitor)).body)[0].refresh_token, undefined);
-    return visitor;
-  }
 });
 
 describe('signing out', () => {
@@ -154,6 +153,20 @@ describe('signing out', () => {
 
   test('without a session is no error', async () => {
     assert.equal((await signOut(new Visitor())).status, 200);
+  });
+});
+
+describe('the log', () => {
+  test('holds no token, no cookie and no code, at its most talkative', async () => {
+    const visitor = await withRefreshToken();
+    assert.equal((await visitor.fetch(app.url('/.auth/refresh'))).status, 200);
+    const [{ access_token, refresh_token, id_token }] = JSON.parse((await me(visitor)).body);
+    const codes = provider.asked('/token').map(({ form }) => form.get('code')).filter(Boolean);
+    const cookies = sessionCookies(visitor, app).map(({ value }) => value);
+    assert.ok(codes.length && cookies.length);
+    for (const secret of [access_token, refresh_token, id_token, ...codes, ...cookies]) {
+      assert.ok(secret && !app.log.includes(secret), 'a secret is in the log');
+    }
   });
 });
 
@@ -206,7 +219,7 @@ describe('without a token store', () => {
   test('the application sees who it is, but no tokens', async () => {
     const visitor = await signedIn(plain);
     const echoed = seen(await visitor.fetch(plain.url('/')));
-    assert.equal(echoed.principal.user_id, 'alice');
+    assert.equal(echoed.principal.user_id, provider.signsIn);
     assert.deepEqual(echoed.all(/^x-ms-token-/i), []);
   });
 

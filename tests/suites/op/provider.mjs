@@ -15,8 +15,6 @@ export class OpenIdProvider {
   signsIn = 'alice';
   /** Whether the person refuses instead. */
   denies = false;
-  /** Seconds that an access token lives. */
-  accessTokenLifetime = 3600;
   /** Claims of every account, beside those that its name gives. */
   extraClaims = {};
   /** Replaces the answer of the UserInfo endpoint: claims → claims. */
@@ -151,7 +149,6 @@ export class OpenIdProvider {
       scopes: ['openid', 'offline_access', 'email', 'profile'],
       conformIdTokenClaims: false,
       cookies: { keys: ['cookie-key-of-a-test'] },
-      extraParams: ['domain_hint', 'access_type'],
       responseTypes: ['code', 'code id_token', 'id_token'],
       features: {
         devInteractions: { enabled: true },
@@ -160,7 +157,7 @@ export class OpenIdProvider {
         rpInitiatedLogout: { enabled: true },
       },
       ttl: {
-        AccessToken: () => this.accessTokenLifetime,
+        AccessToken: 3600,
         AuthorizationCode: 60,
         IdToken: 3600,
         Interaction: 600,

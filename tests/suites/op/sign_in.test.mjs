@@ -1,6 +1,7 @@
 // Whole sign-ins: what the provider is asked, where the visitor lands, what the application sees.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import http from 'node:http';
 import { before, beforeEach, describe, test } from 'node:test';
 import { Visitor, request } from '../parts/visitor.mjs';
 import { SESSION_COOKIE, assertErrorPage, bed, echo, seen, sessionCookies, signedIn } from './bed.mjs';
@@ -161,7 +162,6 @@ describe('the application', () => {
   test('is reached without a session on excluded paths only', async () => {
     const paths = ['/public/page', '/public/../orders', '/public/%2e%2e/orders', '//public/x', '/PUBLIC/x', '/orders'];
     for (const path of paths) {
-      // The path goes out as written: a URL object would resolve its dots.
       const answer = await rawGet(app.address, path);
       assert.equal(answer.status === 200, path === '/public/page', `${path}: ${answer.status}`);
     }
@@ -277,8 +277,8 @@ describe('clients of other kinds sign in:', () => {
   });
 });
 
-async function rawGet(address, path) {
-  const { default: http } = await import('node:http');
+/** Asks for a path as it is written: a URL object would resolve its dots. */
+function rawGet(address, path) {
   const [hostname, port] = address.split(':');
   return new Promise((resolve, reject) => {
     const options = { hostname, port, path, agent: false, headers: { accept: 'application/json' } };

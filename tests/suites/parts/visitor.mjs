@@ -4,9 +4,6 @@
 import http from 'node:http';
 
 export class Visitor {
-  /** Where the last navigation ended. */
-  url = 'about:blank';
-
   #cookies = [];
 
   /**
@@ -20,7 +17,6 @@ export class Visitor {
       if (hops.length === 25) throw new Error(`redirected for ever: ${hops.slice(-4).join(' → ')}`);
       hops.push(url);
       const response = await this.send(url, { method, form, headers: { ...navigation(site), ...headers } });
-      this.url = url;
       const target = response.headers.location;
       if (target && response.status >= 300 && response.status < 400) {
         url = new URL(target, url).href;
@@ -67,10 +63,6 @@ export class Visitor {
     const now = Date.now();
     this.#cookies = this.#cookies.filter((cookie) => cookie.expires > now);
     return this.#cookies.filter((cookie) => belongs(cookie, target));
-  }
-
-  setCookie(url, line) {
-    this.#keep(line, new URL(url));
   }
 
   /** The same person in a second browser that has copied all cookies. */
@@ -193,13 +185,13 @@ function formOf(page) {
   if (!action) throw new Error(`no form on ${page.url} (${page.status})`);
   const form = new URLSearchParams();
   for (const [input] of page.body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
-    const attribute = (name) => unescape(new RegExp(`${name}="([^"]*)"`).exec(input)?.[1] ?? '');
+    const attribute = (name) => decodeEntities(new RegExp(`${name}="([^"]*)"`).exec(input)?.[1] ?? '');
     form.set(attribute('name'), attribute('value'));
   }
-  return { url: new URL(unescape(action[1]), page.url).href, form };
+  return { url: new URL(decodeEntities(action[1]), page.url).href, form };
 }
 
-function unescape(text) {
+function decodeEntities(text) {
   const names = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
   return text.replace(/&(#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, _any, hex, decimal, name) => {
     if (hex) return String.fromCodePoint(parseInt(hex, 16));

@@ -36,7 +36,7 @@ export function authJson(provider, change = () => {}) {
   return config;
 }
 
-/** The same with the provider in Entra ID's place: hybrid flow, and a form that posts itself. */
+/** The same with the provider in Entra ID's place: it answers in a form that posts itself. */
 export function entraJson(provider, change = () => {}) {
   return authJson(provider, (config) => {
     config.globalValidation.redirectToProvider = 'azureactivedirectory';

@@ -246,7 +246,7 @@ const CLIENTS = {
   web: { token_endpoint_auth_method: 'client_secret_post' },
   'web-basic': { token_endpoint_auth_method: 'client_secret_basic' },
   'web-es256': { token_endpoint_auth_method: 'client_secret_post', id_token_signed_response_alg: 'ES256' },
-  // What Easy Auth asks of Entra ID: an ID token with the code, by a form that posts itself.
+  // What Easy Auth asks of Entra ID: a form that posts itself, an ID token in it beside the code.
   'web-hybrid': {
     token_endpoint_auth_method: 'client_secret_post',
     grant_types: ['authorization_code', 'refresh_token', 'implicit'],

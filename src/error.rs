@@ -151,7 +151,10 @@ fn by_status(status: StatusCode) -> Fault {
 fn by_code(code: &str) -> Fault {
     match code {
         "invalid_grant" => Fault::UserAgent,
-        "invalid_client" | "invalid_scope" | "unauthorized_client" | "unsupported_grant_type"
+        "invalid_client"
+        | "invalid_scope"
+        | "unauthorized_client"
+        | "unsupported_grant_type"
         | "invalid_request" => Fault::Setup,
         "server_error" | "temporarily_unavailable" => Fault::Unavailable,
         _ => Fault::Provider,

@@ -105,11 +105,7 @@ impl RelyingParty {
         Ok(self.find(session.handle, &loaded).ok_or(Unknown::Ended))
     }
 
-    fn open_session(
-        &self,
-        request: &HeaderMap,
-        opened: &Opened,
-    ) -> Result<SessionCookie, Unknown> {
+    fn open_session(&self, request: &HeaderMap, opened: &Opened) -> Result<SessionCookie, Unknown> {
         let now = self.now();
         let settings = &self.settings().session;
         let session = wire::session::find(request, &opened.keys, now, settings.max_days())
@@ -122,13 +118,16 @@ impl RelyingParty {
     }
 
     fn recall(&self, handle: SessionHandle, records: &Records) -> Recognised {
-        let Some((cached, age)) = records.cached(&handle.user) else { return Recognised::Unsettled };
+        let Some((cached, age)) = records.cached(&handle.user) else {
+            return Recognised::Unsettled;
+        };
         if age == Age::Old {
             return Recognised::Unsettled;
         }
         // Who holds a newer generation has seen a write that this copy has not; who holds a session
         // that it lacks may have signed in elsewhere a moment ago.
-        let seen = cached.record().is_some_and(|record| record.grant.generation >= handle.generation);
+        let seen =
+            cached.record().is_some_and(|record| record.grant.generation >= handle.generation);
         let Some(known) = self.find(handle, &cached).filter(|_| seen) else {
             return Recognised::Unsettled;
         };

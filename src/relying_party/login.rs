@@ -18,11 +18,11 @@ use crate::oauth::authorization::{
     VerifiedResponse,
 };
 use crate::oauth::discovery::Metadata;
+use crate::oauth::id_token::IdTokenError;
 use crate::oauth::id_token::{self, Delivery, Expected, IdToken};
 use crate::oauth::json::Object;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{JwsError, Keys};
-use crate::oauth::id_token::IdTokenError;
 use crate::oauth::token::{self, Client, ClientAuthentication, TokenResponse};
 use crate::oauth::userinfo;
 use crate::pending_login::{LoginId, PendingLogin};
@@ -57,9 +57,17 @@ pub(crate) struct Begun {
 /// A login that has had its answer.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    SignedIn { principal: Principal, return_to: ReturnTo, cookies: Vec<HeaderValue> },
+    SignedIn {
+        principal: Principal,
+        return_to: ReturnTo,
+        cookies: Vec<HeaderValue>,
+    },
     /// The provider did not sign the user in, or the user did not want it to.
-    Refused { error: AuthorizationError, return_to: ReturnTo, cookies: Vec<HeaderValue> },
+    Refused {
+        error: AuthorizationError,
+        return_to: ReturnTo,
+        cookies: Vec<HeaderValue>,
+    },
 }
 
 impl RelyingParty {
@@ -332,8 +340,7 @@ impl RelyingParty {
         };
         let Some(records) = self.records().await? else {
             let principal = Principal::new(session.identify(&identity), None);
-            let cookie =
-                SessionCookie { handle, identity: Some(session.identify(&identity)) };
+            let cookie = SessionCookie { handle, identity: Some(session.identify(&identity)) };
             return Ok(Kept { principal, cookie });
         };
         let now = self.now();

@@ -114,7 +114,9 @@ impl Records {
                 Change::Keep(record) => {
                     return Ok(self.0.put(user, CachedRecord::new(record, begun)));
                 }
-                Change::Put(record) => self.0.write(user, version, &record).await.map(|()| Some(record)),
+                Change::Put(record) => {
+                    self.0.write(user, version, &record).await.map(|()| Some(record))
+                }
                 Change::Delete => self.0.delete(user, version).await.map(|()| None),
             };
             match written {

@@ -1,0 +1,201 @@
+//! What a request gets that nobody has signed in for: through, off to sign in, or refused
+//! (contract §10.1).
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{Method, Response, StatusCode};
+
+use super::parameters::Parameters;
+use super::refuse::{self, Explanation};
+use super::{asker, login, reply};
+use crate::config::{Settings, Unauthenticated};
+use crate::error::SubStatus;
+use crate::relying_party::{Known, RelyingParty, Unknown};
+use crate::wire;
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It goes to the application: for the one who is known, or for anybody.
+    Admit(Option<Known>),
+    Answer(Response<Bytes>),
+    /// The browser is to be sent to sign in, for which the provider may have to be asked.
+    SignIn,
+}
+
+/// Decides, without waiting, what happens to a request of somebody unknown.
+pub(crate) fn unauthenticated(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    path: &str,
+    unknown: Unknown,
+) -> Verdict {
+    let settings = relying_party.settings();
+    if is_open(settings, parts, path) {
+        return Verdict::Admit(None);
+    }
+    match settings.unauthenticated {
+        Unauthenticated::Allow => Verdict::Admit(None),
+        Unauthenticated::Reject401 => Verdict::Answer(forget(
+            relying_party,
+            parts,
+            unauthorized(relying_party, parts, unknown),
+        )),
+        Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
+        Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
+        Unauthenticated::RedirectToLogin => redirect(relying_party, parts, unknown),
+    }
+}
+
+/// Finds out who asks where that takes a look into the token store, and sends browsers to sign in.
+pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &str) -> Verdict {
+    let unknown = match relying_party.authenticate(&parts.headers).await {
+        Ok(Ok(known)) => return Verdict::Admit(Some(known)),
+        Ok(Err(unknown)) => unknown,
+        Err(error) => {
+            let failed = refuse::fail(relying_party, parts, &error);
+            return Verdict::Answer(reply::secure(failed, &parts.method));
+        }
+    };
+    match unauthenticated(relying_party, parts, path, unknown) {
+        Verdict::SignIn => Verdict::Answer(sign_in(relying_party, parts).await),
+        verdict => verdict,
+    }
+}
+
+/// Paths that are excluded, and `OPTIONS *`, which asks about the server and not about a resource.
+fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
+    settings.excluded.matches(path) || (path == "*" && parts.method == Method::OPTIONS)
+}
+
+fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
+    let settings = relying_party.settings();
+    if !asker::navigates(parts) || settings.redirect_to.is_none() {
+        let refused = unauthorized(relying_party, parts, unknown);
+        return Verdict::Answer(forget(relying_party, parts, refused));
+    }
+    if wire::cookie::returned(&parts.headers) {
+        return Verdict::Answer(looping(relying_party, parts));
+    }
+    Verdict::SignIn
+}
+
+async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let settings = relying_party.settings();
+    let provider = settings.redirect_to.as_ref().map(|id| id.as_str());
+    let Some(provider) = provider.and_then(|name| relying_party.provider(name)) else {
+        return unauthorized(relying_party, parts, Unknown::Nobody);
+    };
+    let response = if let Some(elsewhere) = login::at_login(relying_party, &provider.id, parts) {
+        reply::redirect(&elsewhere, None)
+    } else {
+        let return_to = settings.destinations.of_request(&parts.uri);
+        // A hint in the page's own address is taken along, as the original does.
+        let parameters = Parameters::of(&parts.uri).only(&["login_hint", "domain_hint"]);
+        login::begin(relying_party, provider, return_to, parameters, parts).await
+    };
+    reply::secure(response, &parts.method)
+}
+
+/// 401, for the reason that `unknown` tells.
+pub(super) fn unauthorized(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    unknown: Unknown,
+) -> Response<Bytes> {
+    let (reason, sub_status) = match unknown {
+        Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
+        Unknown::Unreadable => ("the session cookie does not open", SubStatus::InvalidToken),
+        Unknown::Expired => ("the session has expired", SubStatus::SessionTimeout),
+        Unknown::Ended => ("the session was ended", SubStatus::SessionTimeout),
+    };
+    let explanation = Explanation {
+        reason,
+        error: "unauthorized",
+        heading: "You need to sign in",
+        description: "You do not have permission to view this directory or page. Sign in and try \
+                      again.",
+    };
+    let status = StatusCode::UNAUTHORIZED;
+    let refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    reply::secure(refused, &parts.method)
+}
+
+/// A cookie that proves nothing is deleted with the refusal, so that it is not sent for ever.
+fn forget(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    mut response: Response<Bytes>,
+) -> Response<Bytes> {
+    if wire::cookie::has_session(&parts.headers) {
+        let deleted = relying_party.cookies().delete_session(&parts.headers);
+        reply::set_cookies(&mut response, deleted);
+    }
+    response
+}
+
+fn forbidden(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let explanation = Explanation {
+        reason: "no session",
+        error: "forbidden",
+        heading: "This page is not open to everybody",
+        description: "You do not have permission to view this directory or page.",
+    };
+    let status = StatusCode::FORBIDDEN;
+    let sub_status = SubStatus::Unauthenticated;
+    let refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    reply::secure(refused, &parts.method)
+}
+
+fn hidden(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let explanation = Explanation {
+        reason: "no session",
+        error: "not_found",
+        heading: "There is nothing here",
+        description: "The page that you asked for does not exist.",
+    };
+    let status = StatusCode::NOT_FOUND;
+    let sub_status = SubStatus::Unauthenticated;
+    let refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    reply::secure(refused, &parts.method)
+}
+
+/// A browser that has just signed in and is unknown again would be sent to and fro for ever.
+fn looping(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let explanation = Explanation {
+        reason: "back from the provider, and unknown again",
+        error: "redirect_loop",
+        heading: "Signing in worked, but you are not signed in",
+        description: "Your browser did not bring the session back that it was given a moment ago. \
+                      Allow cookies for this site, check that the clock of your device is right, \
+                      and try again.",
+    };
+    let status = StatusCode::UNAUTHORIZED;
+    let sub_status = SubStatus::InfiniteRedirectLoop;
+    let mut refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    // Trying again is allowed: this page is shown once for one return.
+    reply::set_cookies(&mut refused, relying_party.cookies().delete_returned());
+    reply::secure(refused, &parts.method)
+}
+
+/// Sends a request that came by http to https, if that is required.
+///
+/// `scheme` is what the server says of the connection; a request of which it says nothing counts
+/// as what the public origin is.
+pub(crate) fn insist_on_https(
+    settings: &Settings,
+    parts: &Parts,
+    path: &str,
+    scheme: Option<&Scheme>,
+) -> Option<Response<Bytes>> {
+    let plain = scheme == Some(&Scheme::HTTP);
+    if !(plain && settings.require_https && settings.origin.is_https()) {
+        return None;
+    }
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = if path.starts_with('/') { path } else { "/" };
+    let mut response = reply::redirect(&format!("{}{path}{query}", settings.origin), None);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    Some(reply::secure(response, &parts.method))
+}

@@ -1,0 +1,138 @@
+//! `GET /.auth/login/<provider>`: off to the provider (contract §2.2, §3.1).
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::parameters::{Duplicate, Parameters};
+use super::refuse::{self, Explanation};
+use super::reply;
+use crate::config::Settings;
+use crate::error::SubStatus;
+use crate::origin::PublicOrigin;
+use crate::principal::ProviderId;
+use crate::relying_party::{Beginning, Provider, RelyingParty};
+use crate::return_to::ReturnTo;
+
+pub(super) async fn answer(
+    relying_party: &RelyingParty,
+    name: &str,
+    parts: &Parts,
+) -> Response<Bytes> {
+    let Some(provider) = relying_party.provider(name) else {
+        return super::not_found(relying_party, parts);
+    };
+    if let Some(elsewhere) = at_origin(&relying_party.settings().origin, parts) {
+        return reply::redirect(&elsewhere, None);
+    }
+    let parameters = Parameters::of(&parts.uri);
+    match return_to(relying_party, &parameters) {
+        Ok(return_to) => begin(relying_party, provider, return_to, parameters, parts).await,
+        Err(explanation) => {
+            let status = StatusCode::BAD_REQUEST;
+            let sub_status = SubStatus::LoginProtocolError;
+            refuse::refuse(relying_party, parts, status, sub_status, &explanation)
+        }
+    }
+}
+
+/// Sends the browser to `provider`, to come back to `return_to`.
+pub(super) async fn begin(
+    relying_party: &RelyingParty,
+    provider: &Provider,
+    return_to: ReturnTo,
+    parameters: Parameters,
+    parts: &Parts,
+) -> Response<Bytes> {
+    let beginning =
+        Beginning { return_to, parameters: parameters.into_pairs(), request: &parts.headers };
+    match relying_party.begin_login(provider, beginning).await {
+        Ok(begun) => {
+            tracing::debug!(provider = %provider.id, "login begun");
+            reply::redirect(begun.location.as_str(), begun.cookies)
+        }
+        Err(error) => refuse::fail(relying_party, parts, &error),
+    }
+}
+
+fn return_to(
+    relying_party: &RelyingParty,
+    parameters: &Parameters,
+) -> Result<ReturnTo, Explanation> {
+    check_mode(parameters)?;
+    let settings = relying_party.settings();
+    match parameters.one(&["post_login_redirect_uri", "post_login_redirect_url"]) {
+        Ok(Some(target)) => settings.destinations.parse(target).map_err(|_| NOT_ALLOWED),
+        Ok(None) => {
+            let done = format!("{}/login/done", settings.api_prefix.as_str());
+            Ok(settings.destinations.parse(&done).unwrap_or_default())
+        }
+        Err(Duplicate) => Err(TWICE),
+    }
+}
+
+/// A client that asks for a token must not be given a cookie instead.
+fn check_mode(parameters: &Parameters) -> Result<(), Explanation> {
+    let mode = parameters.one(&["session_mode"]).map_err(|Duplicate| TWICE)?;
+    let completion = parameters.one(&["completion_type"]).map_err(|Duplicate| TWICE)?;
+    let challenge = parameters.one(&["code_challenge"]).map_err(|Duplicate| TWICE)?;
+    if mode.is_some_and(|mode| mode != "cookie") || completion.is_some() || challenge.is_some() {
+        return Err(NO_TOKENS);
+    }
+    Ok(())
+}
+
+/// Where the same request is made at the public origin, if it was made at another host.
+///
+/// The login's cookies belong to the host that the provider sends the browser back to. A proxy that
+/// hides the public host from us would have us redirect for ever: once is enough.
+fn at_origin(origin: &PublicOrigin, parts: &Parts) -> Option<String> {
+    let named = parts.uri.authority().map(|authority| authority.as_str());
+    let header = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = named.or(header)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let moved = query.split('&').any(|pair| pair == MOVED);
+    if host.eq_ignore_ascii_case(origin.host()) || moved {
+        return None;
+    }
+    let separator = if query.is_empty() { "" } else { "&" };
+    Some(format!("{origin}{}?{query}{separator}{MOVED}", parts.uri.path()))
+}
+
+/// Where a browser signs in that asked for a page at another host than the origin's.
+pub(super) fn at_login(
+    relying_party: &RelyingParty,
+    provider: &ProviderId,
+    parts: &Parts,
+) -> Option<String> {
+    let Settings { origin, api_prefix, destinations, .. } = relying_party.settings();
+    at_origin(origin, parts)?;
+    let return_to = destinations.of_request(&parts.uri);
+    let return_to = utf8_percent_encode(return_to.as_str(), NON_ALPHANUMERIC);
+    let prefix = api_prefix.as_str();
+    Some(format!("{origin}{prefix}/login/{provider}?post_login_redirect_uri={return_to}&{MOVED}"))
+}
+
+const MOVED: &str = "easyauth_moved=1";
+
+const NOT_ALLOWED: Explanation = Explanation {
+    reason: "the return target is not allowed",
+    error: "invalid_request",
+    heading: "This sign-in link is not valid",
+    description: "The page to return to after signing in (post_login_redirect_uri) is not one of \
+                  this site, and not in its list of allowed external redirect URLs.",
+};
+const TWICE: Explanation = Explanation {
+    reason: "a parameter is there twice",
+    error: "invalid_request",
+    heading: "This sign-in link is not valid",
+    description: "One of its parameters is there more than once.",
+};
+const NO_TOKENS: Explanation = Explanation {
+    reason: "the login asks for a session token",
+    error: "unsupported_response_type",
+    heading: "This sign-in link is not valid",
+    description: "It asks for a session token (session_mode, completion_type or code_challenge); \
+                  this site signs in with cookies only.",
+};

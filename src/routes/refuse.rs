@@ -1,0 +1,163 @@
+//! Refusals: what a person can do about it, on a page or in JSON, and a name for the log.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use super::page::{Link, Page};
+use super::{asker, reply};
+use crate::error::{DecisionId, Error, Fault, Refusal, SubStatus};
+use crate::relying_party::RelyingParty;
+use crate::seal::random;
+
+/// What is said about a refusal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Explanation {
+    /// For the log and the response's extensions.
+    pub(super) reason: &'static str,
+    /// For programs.
+    pub(super) error: &'static str,
+    /// For people: what has happened.
+    pub(super) heading: &'static str,
+    /// For people: what it means and what they can do.
+    pub(super) description: &'static str,
+}
+
+/// Refuses a request.
+pub(super) fn refuse(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    status: StatusCode,
+    sub_status: SubStatus,
+    explanation: &Explanation,
+) -> Response<Bytes> {
+    let refusal = Refusal {
+        sub_status,
+        decision_id: next_decision(),
+        reason: explanation.reason,
+        error: None,
+    };
+    tracing::debug!(
+        decision = %refusal.decision_id,
+        status = code(status, sub_status),
+        reason = refusal.reason,
+        "refused"
+    );
+    render(relying_party, parts, status, refusal, explanation)
+}
+
+/// Tells of a failure, to the one who asked as much as helps them, to the log what happened.
+pub(super) fn fail(relying_party: &RelyingParty, parts: &Parts, error: &Error) -> Response<Bytes> {
+    let explanation = explain(error.fault());
+    let status = error.fault().status();
+    let refusal = Refusal {
+        sub_status: error.sub_status(),
+        decision_id: next_decision(),
+        reason: explanation.reason,
+        error: Some(error.clone()),
+    };
+    log(error, &refusal, status);
+    render(relying_party, parts, status, refusal, &explanation)
+}
+
+fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
+    let (decision, status) = (refusal.decision_id, code(status, refusal.sub_status));
+    let cause = error.chain();
+    match error.fault() {
+        Fault::UserAgent => tracing::warn!(%decision, status, cause, "refused"),
+        Fault::Provider | Fault::Setup | Fault::Unavailable => {
+            tracing::error!(%decision, status, cause, "failed");
+        }
+    }
+}
+
+fn explain(fault: Fault) -> Explanation {
+    match fault {
+        Fault::Provider => Explanation {
+            reason: "the provider's answer was refused",
+            error: "provider_error",
+            heading: "Signing in did not work",
+            description: "The sign-in service answered something that we cannot accept. Try again; \
+                          if it happens again, tell whoever runs this site.",
+        },
+        Fault::Setup => Explanation {
+            reason: "the configuration is wrong",
+            error: "configuration_error",
+            heading: "Signing in is not set up correctly",
+            description: "Nothing that you can do will help. Tell whoever runs this site, and quote \
+                          the reference below.",
+        },
+        Fault::Unavailable => Explanation {
+            reason: "something we depend on does not answer",
+            error: "temporarily_unavailable",
+            heading: "Signing in is not possible at the moment",
+            description: "A service that is needed for it does not answer. Try again in a few \
+                          minutes.",
+        },
+        Fault::UserAgent => Explanation {
+            reason: "the login could not be finished",
+            error: "invalid_request",
+            heading: "This sign-in cannot be finished",
+            description: "It took too long, was finished already, or was begun in another browser. \
+                          Start again.",
+        },
+    }
+}
+
+fn render(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    status: StatusCode,
+    refusal: Refusal,
+    explanation: &Explanation,
+) -> Response<Bytes> {
+    let reference = format!("{} · {}", code(status, refusal.sub_status), refusal.decision_id);
+    let mut response = if asker::wants_page(parts) {
+        let home = relying_party.settings().origin.with_slash();
+        let page = Page {
+            title: explanation.heading,
+            heading: explanation.heading,
+            paragraphs: &[explanation.description],
+            links: &[Link { label: "Return to the website", href: &home }],
+            code: Some(&reference),
+            ..Page::default()
+        };
+        reply::page(status, &page)
+    } else {
+        let document = json!({
+            "error": explanation.error,
+            "description": explanation.description,
+            "reference": reference,
+        });
+        reply::json(status, document.to_string())
+    };
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(relying_party));
+    }
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// The challenge of a 401 (contract §10.2).
+fn challenge(relying_party: &RelyingParty) -> HeaderValue {
+    // A host is made of letters, digits, dots, dashes and, in an IPv6 address, brackets and colons.
+    let host = relying_party.settings().origin.host();
+    HeaderValue::try_from(format!("Bearer realm=\"{host}\""))
+        .unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+fn code(status: StatusCode, sub_status: SubStatus) -> String {
+    format!("{}.{}", status.as_u16(), sub_status.code())
+}
+
+/// Counted from a random start: unique within a process for certain, and between processes as good
+/// as certain.
+fn next_decision() -> DecisionId {
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(random().map_or(0, u64::from_be_bytes)));
+    DecisionId(NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,221 @@
+//! The door: each request is for one of our routes, from somebody known, or from a stranger.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{Extensions, Request, Response, Uri};
+use http_body::Body;
+use tower::BoxError;
+use tower_service::Service;
+
+use crate::future::{ResponseBody, ResponseFuture, Waiting, take_ready};
+use crate::principal::Principal;
+use crate::relying_party::{Known, Recognised, RelyingParty};
+use crate::routes::{self, Route, Verdict};
+use crate::wire;
+
+/// Easy Auth around a service. See the [crate's documentation](crate).
+///
+/// The service's errors and both bodies' types stay as they are; what we refuse is a response, with
+/// a [`Refusal`](crate::Refusal) in its extensions.
+#[derive(Clone, Debug)]
+pub struct EasyAuth<S> {
+    inner: S,
+    relying_party: Arc<RelyingParty>,
+}
+
+impl<S> EasyAuth<S> {
+    pub(crate) const fn new(inner: S, relying_party: Arc<RelyingParty>) -> Self {
+        Self { inner, relying_party }
+    }
+
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for EasyAuth<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        // Only a layer around this one can have put it there: it has decided already.
+        if request.extensions().get::<Principal>().is_some() {
+            return ResponseFuture::inner(self.inner.call(request));
+        }
+        wire::header::scrub(request.headers_mut());
+        if !self.relying_party.settings().enabled {
+            return ResponseFuture::inner(self.inner.call(request));
+        }
+        let path = original_uri(&request).path();
+        if let Some(route) = Route::of(&self.relying_party, path) {
+            return self.answer(route, request);
+        }
+        match self.relying_party.recognise(request.headers()) {
+            Recognised::Known(known) if !is_plain(request.extensions()) => {
+                known.introduce(&mut request);
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            recognised => self.look_closer(recognised, request),
+        }
+    }
+}
+
+impl<S> EasyAuth<S> {
+    fn answer<ReqBody>(&self, route: Route, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+        ReqBody: Body + Send + 'static,
+        ReqBody::Data: Send,
+        ReqBody::Error: Into<BoxError>,
+    {
+        let (parts, body) = request.into_parts();
+        if let Some(response) = self.insist_on_https(&parts) {
+            return ResponseFuture::answer(response);
+        }
+        let relying_party = Arc::clone(&self.relying_party);
+        let request = Request::from_parts(parts, body);
+        ResponseFuture::route(Box::pin(async move {
+            routes::answer(&relying_party, route, request).await
+        }))
+    }
+
+    /// For those who are not known at first sight.
+    fn look_closer<ReqBody>(
+        &mut self,
+        recognised: Recognised,
+        request: Request<ReqBody>,
+    ) -> ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>> + Clone,
+    {
+        let (mut parts, body) = request.into_parts();
+        if let Some(response) = self.insist_on_https(&parts) {
+            return ResponseFuture::answer(response);
+        }
+        let path = uri_of(&parts).path().to_owned();
+        let verdict = match recognised {
+            Recognised::Known(known) => Verdict::Admit(Some(known)),
+            Recognised::Unsettled => Verdict::SignIn,
+            Recognised::Unknown(unknown) => {
+                routes::unauthenticated(&self.relying_party, &parts, &path, unknown)
+            }
+        };
+        match verdict {
+            Verdict::Admit(known) => {
+                let mut request = Request::from_parts(parts, body);
+                if let Some(known) = known {
+                    known.introduce(&mut request);
+                }
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            Verdict::Answer(response) => ResponseFuture::answer(response),
+            Verdict::SignIn => {
+                let copy = copy_of(&mut parts);
+                let relying_party = Arc::clone(&self.relying_party);
+                let waiting = Waiting {
+                    service: take_ready(&mut self.inner),
+                    request: Request::from_parts(parts, body),
+                };
+                let future =
+                    Box::pin(async move { routes::settle(&relying_party, &copy, &path).await });
+                ResponseFuture::settle(future, waiting)
+            }
+        }
+    }
+
+    fn insist_on_https(&self, parts: &Parts) -> Option<Response<bytes::Bytes>> {
+        let scheme = parts.extensions.get::<ConnectionScheme>().map(ConnectionScheme::scheme);
+        let path = uri_of(parts).path();
+        routes::insist_on_https(self.relying_party.settings(), parts, path, scheme)
+    }
+}
+
+impl Known {
+    /// Tells the application who asks.
+    pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
+        self.prepared.headers.set(request.headers_mut());
+        request.extensions_mut().insert(self.prepared.principal.clone());
+    }
+}
+
+/// What a server knows of the connection that a request came by. Put it into the request's
+/// extensions if the same service is reached by http and by https; otherwise every request counts
+/// as what the public origin is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConnectionScheme(Scheme);
+
+impl ConnectionScheme {
+    /// The request came in clear.
+    #[must_use]
+    pub const fn http() -> Self {
+        Self(Scheme::HTTP)
+    }
+
+    /// The request came by TLS.
+    #[must_use]
+    pub const fn https() -> Self {
+        Self(Scheme::HTTPS)
+    }
+
+    const fn scheme(&self) -> &Scheme {
+        &self.0
+    }
+}
+
+fn is_plain(extensions: &Extensions) -> bool {
+    extensions.get::<ConnectionScheme>().is_some_and(|scheme| *scheme.scheme() == Scheme::HTTP)
+}
+
+/// The address that was asked for, before a router took a prefix off.
+fn original_uri<B>(request: &Request<B>) -> &Uri {
+    original(request.extensions()).unwrap_or_else(|| request.uri())
+}
+
+fn uri_of(parts: &Parts) -> &Uri {
+    original(&parts.extensions).unwrap_or(&parts.uri)
+}
+
+#[cfg(feature = "axum")]
+fn original(extensions: &Extensions) -> Option<&Uri> {
+    extensions.get::<axum::extract::OriginalUri>().map(|original| &original.0)
+}
+
+#[cfg(not(feature = "axum"))]
+fn original(_: &Extensions) -> Option<&Uri> {
+    None
+}
+
+/// What deciding needs of a request, while the request itself waits.
+fn copy_of(parts: &mut Parts) -> Parts {
+    let (mut copy, ()) = Request::new(()).into_parts();
+    copy.method = parts.method.clone();
+    copy.uri = uri_of(parts).clone();
+    copy.version = parts.version;
+    copy.headers = parts.headers.clone();
+    copy
+}

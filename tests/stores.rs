@@ -1,11 +1,13 @@
 //! The token stores: the suite for all of them, and what can happen to files.
-#![cfg(feature = "conformance")]
 
 use std::sync::Arc;
 
 use easyauth::store::conformance;
 use easyauth::store::{FileStore, MemoryStore, TokenStore};
 
+#[cfg(unix)]
+#[path = "stores/figures.rs"]
+mod figures;
 #[cfg(unix)]
 #[path = "stores/files.rs"]
 mod files;

@@ -1,4 +1,10 @@
 //! The token stores: the suite for all of them, and what can happen to files.
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests outside of test functions too, and children that report by printing"
+)]
 
 use std::sync::Arc;
 

@@ -88,7 +88,8 @@ async fn t_114_what_belongs_to_another_user_is_refused() {
 
 #[tokio::test]
 async fn t_111_nothing_but_a_plain_file_of_ours_is_a_record() {
-    let plants: [(&str, fn(&Path, &Path)); 6] = [
+    type Plant = fn(&Path, &Path);
+    let plants: [(&str, Plant); 6] = [
         ("a symbolic link", |place, other| symlink(other, place).unwrap()),
         ("a dangling symbolic link", |place, _| symlink("/nowhere", place).unwrap()),
         ("a hard link", |place, other| fs::hard_link(other, place).unwrap()),

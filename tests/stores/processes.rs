@@ -143,7 +143,7 @@ async fn advance(
 
 /// What a record is after so many steps: filed, replaced, deleted, filed …
 fn state(step: usize) -> Option<Bytes> {
-    (step % 3 != 0).then(|| Bytes::from(format!("{step},").repeat(1000)))
+    (!step.is_multiple_of(3)).then(|| Bytes::from(format!("{step},").repeat(1000)))
 }
 
 fn key_of(cycle: u16, task: u16) -> UserKey {

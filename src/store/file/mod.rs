@@ -77,8 +77,9 @@ mod shard;
 ///
 /// # Security
 ///
-/// The directory must belong to the user the process runs as; access for others is taken away. On
-/// Unix no symbolic link, hard link, device, pipe or foreign file is ever followed, read or written,
+/// The directory must belong to the user the process runs as; access for others is taken away. Its
+/// own path may lead through symbolic links and is followed once, when the store is opened. Below it,
+/// on Unix, no symbolic link, hard link, device, pipe or foreign file is ever followed, read or written,
 /// nor is a directory that was put in the place of one of ours. Elsewhere the directory's own access
 /// rules are all there is.
 #[derive(Clone)]
@@ -110,8 +111,9 @@ impl FileStore {
         .map_err(io::Error::other)?
     }
 
-    /// Work on files, which goes on to its end even if nobody waits for it any more.
-    async fn read<T: Send + 'static>(
+    /// Does `work` where it may wait for the disk. It goes on to its end even if nobody waits for it
+    /// any more.
+    async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Directory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -119,14 +121,15 @@ impl FileStore {
         spawn_blocking(move || work(&root)).await.map_err(StoreError::unavailable)?
     }
 
-    async fn write<T: Send + 'static>(
+    /// Does `work` when it is this writer's turn.
+    async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Directory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writers = Arc::clone(&self.writers);
         let turn = writers.acquire_owned().await.map_err(StoreError::unavailable)?;
         // The turn goes along: a caller who hangs up does not end the write that it stands for.
-        self.read(move |root| {
+        self.on_disk(move |root| {
             let result = work(root);
             drop(turn);
             result
@@ -142,7 +145,7 @@ impl FileStore {
         sealed: Bytes,
     ) -> Result<Version, StoreError> {
         refuse_oversized(&sealed)?;
-        self.write(move |root| {
+        self.in_turn(move |root| {
             let name = RecordName::of(key);
             let envelope = Envelope::seal(expires_at, sealed)?;
             Shard::make(root, name.shard())?.put(&name, seen.as_ref(), &envelope)
@@ -154,7 +157,7 @@ impl FileStore {
 impl TokenStore for FileStore {
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         let name = RecordName::of(*key);
-        Box::pin(self.read(move |root| {
+        Box::pin(self.on_disk(move |root| {
             let Some(shard) = Shard::find(root, name.shard())? else { return Ok(None) };
             Ok(shard.load(&name)?.map(Envelope::into_entry))
         }))
@@ -185,7 +188,7 @@ impl TokenStore for FileStore {
         version: &'a Version,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (name, version) = (RecordName::of(*key), version.clone());
-        Box::pin(self.write(move |root| {
+        Box::pin(self.in_turn(move |root| {
             let Some(shard) = Shard::find(root, name.shard())? else { return Ok(()) };
             shard.delete(&name, &version)
         }))
@@ -197,7 +200,7 @@ impl TokenStore for FileStore {
             // One piece of work a shard: a sweep that nobody waits for any more ends soon.
             for name in ShardName::all() {
                 removed += self
-                    .write(move |root| {
+                    .in_turn(move |root| {
                         Shard::find(root, name)?.map_or(Ok(0), |shard| shard.sweep(now))
                     })
                     .await?;

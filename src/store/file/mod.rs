@@ -63,10 +63,11 @@ mod shard;
 /// * a `.json`: that user's sessions end and their tokens are forgotten;
 /// * everything below the root: so for all users;
 /// * `.corrupt` files, once somebody has looked at what damaged them;
-/// * `.lock` files: they are made anew. `.tmp` files of the last hour may belong to a write, which
-///   then fails and leaves the earlier record; older ones are removed by the sweep.
+/// * `.tmp` files: those of the last hour may belong to a write, which then fails and leaves the
+///   earlier record; older ones are removed by the sweep.
 ///
-/// Replacing the root itself needs a restart. A record with a second hard link, as some backup
+/// Not `.lock` files alone while a process uses the store: of two writers in that moment both could
+/// win. Replacing the root itself needs a restart. A record with a second hard link, as some backup
 /// programs make, is refused; copy instead.
 ///
 /// # Sweeping
@@ -79,9 +80,8 @@ mod shard;
 ///
 /// The directory must belong to the user the process runs as; access for others is taken away. Its
 /// own path may lead through symbolic links and is followed once, when the store is opened. Below it,
-/// on Unix, no symbolic link, hard link, device, pipe or foreign file is ever followed, read or written,
-/// nor is a directory that was put in the place of one of ours. Elsewhere the directory's own access
-/// rules are all there is.
+/// on Unix, no symbolic link, hard link, device, pipe or foreign file is ever followed, read or
+/// written. Elsewhere the directory's own access rules are all there is.
 #[derive(Clone)]
 pub struct FileStore {
     path: Arc<Path>,

@@ -1,11 +1,19 @@
 //! The token stores: the suite for all of them, and what can happen to files.
-#![cfg(feature = "conformance")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests outside of test functions too, and children that report by printing"
+)]
 
 use std::sync::Arc;
 
 use easyauth::store::conformance;
 use easyauth::store::{FileStore, MemoryStore, TokenStore};
 
+#[cfg(unix)]
+#[path = "stores/figures.rs"]
+mod figures;
 #[cfg(unix)]
 #[path = "stores/files.rs"]
 mod files;

@@ -63,10 +63,11 @@ mod shard;
 /// * a `.json`: that user's sessions end and their tokens are forgotten;
 /// * everything below the root: so for all users;
 /// * `.corrupt` files, once somebody has looked at what damaged them;
-/// * `.lock` files: they are made anew. `.tmp` files of the last hour may belong to a write, which
-///   then fails and leaves the earlier record; older ones are removed by the sweep.
+/// * `.tmp` files: those of the last hour may belong to a write, which then fails and leaves the
+///   earlier record; older ones are removed by the sweep.
 ///
-/// Replacing the root itself needs a restart. A record with a second hard link, as some backup
+/// Not `.lock` files alone while a process uses the store: of two writers in that moment both could
+/// win. Replacing the root itself needs a restart. A record with a second hard link, as some backup
 /// programs make, is refused; copy instead.
 ///
 /// # Sweeping
@@ -77,10 +78,10 @@ mod shard;
 ///
 /// # Security
 ///
-/// The directory must belong to the user the process runs as; access for others is taken away. On
-/// Unix no symbolic link, hard link, device, pipe or foreign file is ever followed, read or written,
-/// nor is a directory that was put in the place of one of ours. Elsewhere the directory's own access
-/// rules are all there is.
+/// The directory must belong to the user the process runs as; access for others is taken away. Its
+/// own path may lead through symbolic links and is followed once, when the store is opened. Below it,
+/// on Unix, no symbolic link, hard link, device, pipe or foreign file is ever followed, read or
+/// written. Elsewhere the directory's own access rules are all there is.
 #[derive(Clone)]
 pub struct FileStore {
     path: Arc<Path>,
@@ -110,8 +111,9 @@ impl FileStore {
         .map_err(io::Error::other)?
     }
 
-    /// Work on files, which goes on to its end even if nobody waits for it any more.
-    async fn read<T: Send + 'static>(
+    /// Does `work` where it may wait for the disk. It goes on to its end even if nobody waits for it
+    /// any more.
+    async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Directory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -119,14 +121,15 @@ impl FileStore {
         spawn_blocking(move || work(&root)).await.map_err(StoreError::unavailable)?
     }
 
-    async fn write<T: Send + 'static>(
+    /// Does `work` when it is this writer's turn.
+    async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Directory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writers = Arc::clone(&self.writers);
         let turn = writers.acquire_owned().await.map_err(StoreError::unavailable)?;
         // The turn goes along: a caller who hangs up does not end the write that it stands for.
-        self.read(move |root| {
+        self.on_disk(move |root| {
             let result = work(root);
             drop(turn);
             result
@@ -142,7 +145,7 @@ impl FileStore {
         sealed: Bytes,
     ) -> Result<Version, StoreError> {
         refuse_oversized(&sealed)?;
-        self.write(move |root| {
+        self.in_turn(move |root| {
             let name = RecordName::of(key);
             let envelope = Envelope::seal(expires_at, sealed)?;
             Shard::make(root, name.shard())?.put(&name, seen.as_ref(), &envelope)
@@ -158,7 +161,7 @@ impl TokenStore for FileStore {
 
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         let name = RecordName::of(*key);
-        Box::pin(self.read(move |root| {
+        Box::pin(self.on_disk(move |root| {
             let Some(shard) = Shard::find(root, name.shard())? else { return Ok(None) };
             Ok(shard.load(&name)?.map(Envelope::into_entry))
         }))
@@ -189,7 +192,7 @@ impl TokenStore for FileStore {
         version: &'a Version,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let (name, version) = (RecordName::of(*key), version.clone());
-        Box::pin(self.write(move |root| {
+        Box::pin(self.in_turn(move |root| {
             let Some(shard) = Shard::find(root, name.shard())? else { return Ok(()) };
             shard.delete(&name, &version)
         }))
@@ -201,7 +204,7 @@ impl TokenStore for FileStore {
             // One piece of work a shard: a sweep that nobody waits for any more ends soon.
             for name in ShardName::all() {
                 removed += self
-                    .write(move |root| {
+                    .in_turn(move |root| {
                         Shard::find(root, name)?.map_or(Ok(0), |shard| shard.sweep(now))
                     })
                     .await?;

@@ -67,7 +67,6 @@ impl Directory {
     }
 
     /// Whether `name` still names `file`.
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
     pub(in super::super) fn names_still(&self, name: &str, _file: &File) -> io::Result<bool> {
         Ok(self.0.join(name).exists())
     }
@@ -93,7 +92,6 @@ impl Directory {
     }
 
     /// Std can sync no directory here.
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
     pub(in super::super) fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -160,3 +160,41 @@ fn make_durably(path: &Path) -> io::Result<()> {
 
 const OURS_ALONE: u32 = 0o700;
 const ACCESS_FOR_OTHERS: u32 = 0o077;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn t_111_a_new_file_takes_the_place_of_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::root(place.path()).unwrap();
+        fs::write(place.path().join("file"), "before").unwrap();
+        fs::create_dir(place.path().join("directory")).unwrap();
+        symlink(place.path().join("file"), place.path().join("link")).unwrap();
+        symlink(place.path().join("nowhere"), place.path().join("dangling")).unwrap();
+
+        for name in ["file", "directory", "link", "dangling"] {
+            let error = directory.create_new(name).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(fs::read_to_string(place.path().join("file")).unwrap(), "before");
+        assert!(!place.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_name_that_was_given_to_another_file_is_noticed() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::root(place.path()).unwrap();
+        let lock = directory.open_lock("lock").unwrap();
+        assert!(directory.names_still("lock", &lock).unwrap());
+
+        directory.remove("lock").unwrap();
+        assert!(!directory.names_still("lock", &lock).unwrap());
+        directory.open_lock("lock").unwrap();
+        assert!(!directory.names_still("lock", &lock).unwrap());
+    }
+}

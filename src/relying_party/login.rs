@@ -27,7 +27,7 @@ use crate::oauth::token::{self, Client, ClientAuthentication, TokenResponse};
 use crate::oauth::userinfo;
 use crate::pending_login::{LoginId, PendingLogin};
 use crate::principal::{Identity, Principal};
-use crate::record::{Grant, Record};
+use crate::record::{Grant, Original, Record};
 use crate::return_to::ReturnTo;
 use crate::seal::{RandomError, random};
 use crate::secret::Secret;
@@ -314,7 +314,7 @@ impl RelyingParty {
             provider_sid: id_token.sid().map(str::to_owned),
             authentication: authentication(&id_token),
         };
-        let signed_in = SignIn { user, identity, tokens, session };
+        let signed_in = SignIn { user, identity, tokens, original: id_token.original(), session };
         let content = self.keep(metadata, subject, signed_in, code.pending()).await?;
         let value = wire::session::encode(&content.cookie, &opened.keys, now)?;
         let until = content.cookie.handle.expires_at.after(settings.window);
@@ -330,7 +330,7 @@ impl RelyingParty {
         signed_in: SignIn,
         pending: &PendingLogin,
     ) -> Result<Kept, Error> {
-        let SignIn { user, identity, tokens, session } = signed_in;
+        let SignIn { user, identity, tokens, original, session } = signed_in;
         let mut handle = SessionHandle {
             user,
             session: session.id,
@@ -345,7 +345,14 @@ impl RelyingParty {
         };
         let now = self.now();
         let most = self.settings().session.most_per_user;
-        let grant = Grant { generation: 0, tokens: Arc::new(tokens), identity };
+        let forgotten = now.before(self.settings().session.window);
+        let grant = Grant {
+            generation: 0,
+            issued_at: now,
+            tokens: Arc::new(tokens),
+            identity,
+            original: Some(original),
+        };
         let kept = records
             .update(&user, |record| {
                 let mut record = match record {
@@ -364,7 +371,7 @@ impl RelyingParty {
                 if let Some((_, replaced)) = pending.replaces.filter(|(then, _)| *then == user) {
                     record.end(replaced);
                 }
-                record.admit(session.clone(), most, now);
+                record.admit(session.clone(), most, now, forgotten);
                 Change::Put(record)
             })
             .await?;
@@ -393,6 +400,7 @@ struct SignIn {
     user: UserKey,
     identity: Identity,
     tokens: TokenSet,
+    original: Original,
     session: Session,
 }
 

@@ -101,6 +101,8 @@ fn a_value_of_another_type_is_refused() {
     let hours = "must be a number of hours, 0 or more, such as 72 or 0.5";
     let whole = "must be a whole number, 0 or more, without quotes";
     let texts = "must be a list of texts in quotes";
+    let actions = "must be one of RedirectToLoginPage, AllowAnonymous, Return401, Return403, \
+                   Return404, RejectWith401, RejectWith403, RejectWith404";
     for (name, value, problem) in [
         ("platform", "[]", "must be an object in braces"),
         ("properties", "1", "must be an object in braces"),
@@ -123,15 +125,10 @@ fn a_value_of_another_type_is_refused() {
         ("easyauth.session.maxPerUser", "-1", whole),
         ("easyauth.session.maxPerUser", "5000000000", whole),
         ("easyauth.tokenStore.revalidateSeconds", r#""5""#, whole),
-        ("globalValidation.unauthenticatedClientAction", "5", "must be from 0 to 4, or a word"),
-        ("globalValidation.unauthenticatedClientAction", "-1", "must be from 0 to 4, or a word"),
-        ("globalValidation.unauthenticatedClientAction", "0.5", "must be from 0 to 4, or a word"),
-        (
-            "globalValidation.unauthenticatedClientAction",
-            r#""redirecttologinpage""#,
-            "must be one of RedirectToLoginPage, AllowAnonymous, Return401, Return403, Return404, \
-             RejectWith401, RejectWith403, RejectWith404",
-        ),
+        ("globalValidation.unauthenticatedClientAction", "5", actions),
+        ("globalValidation.unauthenticatedClientAction", "-1", actions),
+        ("globalValidation.unauthenticatedClientAction", "0.5", actions),
+        ("globalValidation.unauthenticatedClientAction", r#""redirecttologinpage""#, actions),
         (
             "login.cookieExpiration.convention",
             r#""Sliding""#,
@@ -290,7 +287,7 @@ fn secrets_come_from_the_environment_and_never_into_a_message() {
         (
             "clientSecretSettingName",
             "s3cr3t",
-            "must be the name of an environment variable, and that variable must hold the secret",
+            "is not the name of a variable in the environment; set one to the secret and name it here",
         ),
     ] {
         let json = format!(

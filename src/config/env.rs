@@ -88,18 +88,19 @@ fn not_set(setting: &str, name: &str) -> ConfigError {
     let problem = if is_variable_name(name) {
         format!("{name} is not set in the environment; set it")
     } else {
-        "must be the name of an environment variable, and that variable must hold the secret"
+        "is not the name of a variable in the environment; set one to the secret and name it here"
             .to_owned()
     };
     ConfigError::new(setting, problem)
 }
 
-/// Whether `name` is like `AUTH0_SECRET` or `authSecret`. Secrets mix letters of both cases, or
-/// small ones, with digits.
+/// Whether `name` is like `AUTH0_SECRET` or `auth_secret`. Secrets mix small letters with others, or
+/// are one word.
 fn is_variable_name(name: &str) -> bool {
     let all = |allowed: fn(&u8) -> bool| name.bytes().all(|byte| byte == b'_' || allowed(&byte));
     let capitals = all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    name.len() <= 64 && (capitals || all(u8::is_ascii_alphabetic))
+    let words = name.contains('_') && all(u8::is_ascii_lowercase);
+    name.len() <= 64 && (capitals || words)
 }
 
 fn parse_truth(text: &str) -> Option<bool> {
@@ -129,7 +130,8 @@ mod tests {
     fn what_is_no_variable_name_could_be_a_secret_and_is_not_shown() {
         for (name, shown) in [
             ("AUTH0_SECRET", true),
-            ("authSecret", true),
+            ("auth_secret", true),
+            ("correcthorse", false),
             ("9f86d081884c7d65", false),
             ("af86d081884c7d65", false),
             ("sEcr3tV4lue", false),

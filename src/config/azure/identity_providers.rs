@@ -95,9 +95,6 @@ fn read_registration<'a>(
         return Err(section.error("clientId", problem));
     };
     let mut provider = OpenIdConnect::public_client(name, "", client_id);
-    provider.source = section.section("openIdConnectConfiguration", |addresses| {
-        read_source(addresses, extension.and_then(|extension| extension.issuer))
-    })?;
     let public = extension.is_some_and(|extension| extension.public_client);
     section.section("clientCredential", |credential| {
         let methods = [
@@ -108,6 +105,9 @@ fn read_registration<'a>(
         provider.client_authentication = credential.enumeration("method", &methods, &azures)?;
         provider.client_secret = read_secret(name, credential, public, environment)?;
         Ok(())
+    })?;
+    provider.source = section.section("openIdConnectConfiguration", |addresses| {
+        read_source(addresses, extension.and_then(|extension| extension.issuer))
     })?;
     Ok(provider)
 }

@@ -60,9 +60,7 @@ impl<'a> Section<'a> {
 
     /// The member `name`, of whatever type.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'a Value> {
-        if !self.known.contains(&name) {
-            self.known.push(name);
-        }
+        self.known.push(name);
         self.object?.get(name).filter(|value| !is_absent(value))
     }
 
@@ -119,27 +117,25 @@ impl<'a> Section<'a> {
         name: &'static str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, ConfigError> {
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        let problem = format!("must be one of {}", words.join(", "));
-        self.typed(name, &problem, |value| word_of(choices, value.as_str()?))
+        self.enumeration(name, choices, &[])
     }
 
-    /// A word out of `choices`, or a number that Azure's runtime writes for it.
+    /// A word out of `choices`, or the place in `numbered` that Azure's runtime writes for it.
     pub(super) fn enumeration<T: Copy>(
         &mut self,
         name: &'static str,
         choices: &[(&str, T)],
         numbered: &[T],
     ) -> Result<Option<T>, ConfigError> {
-        if let Some(Value::Number(number)) = self.take(name) {
-            let index = number.as_u64().and_then(|index| usize::try_from(index).ok());
-            let Some(value) = index.and_then(|index| numbered.get(index)) else {
-                let problem = format!("must be from 0 to {}, or a word", numbered.len() - 1);
-                return Err(self.error(name, problem));
-            };
-            return Ok(Some(*value));
-        }
-        self.choice(name, choices)
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        let problem = format!("must be one of {}", words.join(", "));
+        self.typed(name, &problem, |value| match value {
+            Value::Number(number) => numbered.get(usize::try_from(number.as_u64()?).ok()?).copied(),
+            Value::String(text) => {
+                choices.iter().find(|(word, _)| word == text).map(|(_, choice)| *choice)
+            }
+            _ => None,
+        })
     }
 
     /// The value of a setting that has two names, of which one may be used.
@@ -211,10 +207,6 @@ impl<'a> Section<'a> {
         };
         Err(self.error(unknown, problem))
     }
-}
-
-fn word_of<T: Copy>(choices: &[(&str, T)], text: &str) -> Option<T> {
-    choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
 }
 
 fn is_absent(value: &Value) -> bool {

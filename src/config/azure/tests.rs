@@ -386,7 +386,7 @@ fn every_documented_setting_is_known() {
             count += 1;
         }
     }
-    assert_eq!(count, 52);
+    assert!(count > 50, "{count}");
 }
 
 /// Whether the setting `name` is known, by giving it a value that nothing may have.

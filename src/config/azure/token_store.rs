@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::env;
 use super::section::Section;
@@ -83,7 +84,7 @@ pub(super) fn read_kind(
     let problem = "is for stores that are not in this version; leave it out";
     section.refuse("urlSettingName", problem)?;
     if let Some(seconds) = section.whole_number("revalidateSeconds")? {
-        builder.session.revalidate = std::time::Duration::from_secs(seconds.into());
+        builder.session.revalidate = Duration::from_secs(seconds.into());
     }
     Ok(kind.flatten())
 }

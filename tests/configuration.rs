@@ -245,8 +245,18 @@ fn a_provider_without_what_it_needs_is_refused() {
         ),
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"issuer": "http://op.example"}}"#.to_owned(),
-            "registration.openIdConnectConfiguration",
-            "the issuer must be https; plain http is for loopback only",
+            "registration.openIdConnectConfiguration.issuer",
+            "must be https; plain http is for loopback only",
+        ),
+        (
+            r#"{"clientId": "id", "openIdConnectConfiguration": {"wellKnownOpenIdConfiguration": "http://op.example/.well-known/openid-configuration"}}"#.to_owned(),
+            "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
+            "must be https; plain http is for loopback only",
+        ),
+        (
+            r#"{"clientId": "id", "openIdConnectConfiguration": {"wellKnownOpenIdConfiguration": "https://op.example/"}}"#.to_owned(),
+            "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
+            "must be an address that ends in /.well-known/openid-configuration",
         ),
     ] {
         refused(&registration(&json), &format!("{op}.{member}: {problem}"));

@@ -435,19 +435,21 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
     if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
         return fail("registration.clientCredential", "the secret is empty; set it");
     }
-    let address = "registration.openIdConnectConfiguration";
+    let (address, shape) = match provider.source {
+        IssuerSource::Issuer(_) => {
+            ("issuer", "must be an address, written as the provider writes it")
+        }
+        IssuerSource::MetadataUrl(_) => (
+            "wellKnownOpenIdConfiguration",
+            "must be an address that ends in /.well-known/openid-configuration",
+        ),
+    };
+    let address = format!("registration.openIdConnectConfiguration.{address}");
     let Some((_, url)) = provider.source.candidates() else {
-        let problem = match provider.source {
-            IssuerSource::Issuer(_) => "the issuer is no address; set it as the provider writes it",
-            IssuerSource::MetadataUrl(_) => {
-                "wellKnownOpenIdConfiguration must be an address that ends in \
-                 /.well-known/openid-configuration"
-            }
-        };
-        return fail(address, problem);
+        return fail(&address, shape);
     };
     if !is_trustworthy(&url) {
-        return fail(address, "the issuer must be https; plain http is for loopback only");
+        return fail(&address, "must be https; plain http is for loopback only");
     }
     Ok(id)
 }

@@ -88,6 +88,16 @@ impl Default for ConfigBuilder {
 }
 
 impl ConfigBuilder {
+    /// Whether there is anything to do at all, Azure's `platform.enabled`. Yes unless set.
+    ///
+    /// # Security
+    ///
+    /// Switched off, every request reaches the application.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
     /// Where browsers find the application: scheme, host and, if need be, port. Required.
     ///
     /// Redirects, cookies and the redirect URI that is registered at providers follow from it,
@@ -162,6 +172,13 @@ impl ConfigBuilder {
     /// directory](Self::state_directory) unless set.
     pub fn token_store(mut self, store: impl TokenStore) -> Self {
         self.token_store = StoreChoice::Given(Arc::new(store));
+        self
+    }
+
+    /// Keeps records in encrypted files in `directory`, instead of below the [state
+    /// directory](Self::state_directory).
+    pub fn token_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.token_store = StoreChoice::File(Some(directory.into()));
         self
     }
 
@@ -242,6 +259,17 @@ impl ConfigBuilder {
     /// is refused, and the user starts over. 5 minutes unless set (`nonceExpirationInterval`).
     pub fn login_timeout(mut self, timeout: Duration) -> Self {
         self.login_timeout = timeout;
+        self
+    }
+
+    /// Whether an ID token must carry the nonce of the login that it answers. Yes unless set.
+    ///
+    /// # Security
+    ///
+    /// `false` is for finding out what is wrong with a provider: without the nonce, a stolen code
+    /// can be put into somebody else's login.
+    pub fn validate_nonce(mut self, validate: bool) -> Self {
+        self.validate_nonce = validate;
         self
     }
 
@@ -397,16 +425,7 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
     let setting = setting_of(&provider.name);
     let fail =
         |member: &str, problem: &str| Err(ConfigError::new(format!("{setting}.{member}"), problem));
-    let Some(id) = ProviderId::parse(&provider.name) else {
-        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
-        return Err(ConfigError::new(setting, problem));
-    };
-    if FIXED_WORDS.contains(&provider.name.to_ascii_lowercase().as_str()) {
-        return Err(ConfigError::new(
-            setting,
-            "this name is one of our own routes; choose another",
-        ));
-    }
+    let id = check_name(&provider.name)?;
     if provider.client_id.is_empty() {
         return fail(
             "registration.clientId",
@@ -416,19 +435,34 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
     if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
         return fail("registration.clientCredential", "the secret is empty; set it");
     }
-    let address = "registration.openIdConnectConfiguration";
+    let (address, shape) = match provider.source {
+        IssuerSource::Issuer(_) => {
+            ("issuer", "must be an address, written as the provider writes it")
+        }
+        IssuerSource::MetadataUrl(_) => (
+            "wellKnownOpenIdConfiguration",
+            "must be an address that ends in /.well-known/openid-configuration",
+        ),
+    };
+    let address = format!("registration.openIdConnectConfiguration.{address}");
     let Some((_, url)) = provider.source.candidates() else {
-        let problem = match provider.source {
-            IssuerSource::Issuer(_) => "the issuer is no address; set it as the provider writes it",
-            IssuerSource::MetadataUrl(_) => {
-                "wellKnownOpenIdConfiguration must be an address that ends in \
-                 /.well-known/openid-configuration"
-            }
-        };
-        return fail(address, problem);
+        return fail(&address, shape);
     };
     if !is_trustworthy(&url) {
-        return fail(address, "the issuer must be https; plain http is for loopback only");
+        return fail(&address, "must be https; plain http is for loopback only");
+    }
+    Ok(id)
+}
+
+/// Reads the name of a provider.
+pub(super) fn check_name(name: &str) -> Result<ProviderId, ConfigError> {
+    let Some(id) = ProviderId::parse(name) else {
+        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
+        return Err(ConfigError::new(setting_of(name), problem));
+    };
+    if FIXED_WORDS.contains(&name.to_ascii_lowercase().as_str()) {
+        let problem = "this name is one of our own routes; choose another";
+        return Err(ConfigError::new(setting_of(name), problem));
     }
     Ok(id)
 }

@@ -4,10 +4,13 @@
 //! `auth.json`](ConfigBuilder::from_auth_json). Building checks everything and does no IO; what is
 //! on disk is reached by [`open`](Config::open).
 
+mod azure;
 mod builder;
+mod env;
 mod error;
 mod open;
 pub(crate) mod paths;
+mod time_span;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -107,6 +107,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// The [public origin](Self::public_origin) unless another is set by then; for programs that
+    /// know the address they listen on.
+    pub fn default_public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin.get_or_insert_with(|| origin.into());
+        self
+    }
+
     /// The path below which our own routes are. `/.auth` unless set.
     pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.api_prefix = Some(prefix.into());

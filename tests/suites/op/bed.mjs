@@ -27,13 +27,23 @@ export async function echo(config, { env = {}, listen } = {}) {
   return app;
 }
 
-/** A visitor who signed in as the provider's person. */
-export async function signedIn(app, path = '/') {
+/** A visitor who signed in as the provider's person, and `landed` where they wanted to go. */
+export async function signedIn(app, path = '/', landed = path) {
   const visitor = new Visitor();
   const page = await visitor.visit(app.url(path));
   assert.equal(page.status, 200, `sign-in ended at ${page.url}: ${page.body}\n${app.log}`);
-  assert.equal(page.url, app.url(path));
+  assert.equal(page.url, app.url(landed));
   return visitor;
+}
+
+/** Signed in with consent asked for: only so does the provider give a refresh token. */
+export function withRefreshToken(app) {
+  return signedIn(app, '/.auth/login/op?prompt=consent&post_login_redirect_uri=/', '/');
+}
+
+/** What `/.auth/me` answers a script. */
+export function me(visitor, app, query = '') {
+  return visitor.fetch(app.url(`/.auth/me${query}`));
 }
 
 /** What the application saw of a request. */

@@ -1,5 +1,6 @@
 //! The door: each request is for one of our routes, from somebody known, or from a stranger.
 
+use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -93,10 +94,11 @@ impl<S> EasyAuth<S> {
         ReqBody::Data: Send,
         ReqBody::Error: Into<BoxError>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }
+        parts.uri = uri_of(&parts).clone();
         let relying_party = Arc::clone(&self.relying_party);
         let request = Request::from_parts(parts, body);
         ResponseFuture::route(Box::pin(async move {
@@ -122,7 +124,11 @@ impl<S> EasyAuth<S> {
             Recognised::Known(known) => Verdict::Admit(Some(known)),
             Recognised::Unsettled => Verdict::SignIn,
             Recognised::Unknown(unknown) => {
-                routes::unauthenticated(&self.relying_party, &parts, &path, unknown)
+                let original = uri_of(&parts).clone();
+                let nested = mem::replace(&mut parts.uri, original);
+                let verdict = routes::unauthenticated(&self.relying_party, &parts, &path, unknown);
+                parts.uri = nested;
+                verdict
             }
         };
         match verdict {

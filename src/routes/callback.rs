@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::BoxError;
 
 use super::refuse::{self, Explanation};
-use super::{not_found, reply};
+use super::{no_such_provider, reply};
 use crate::error::{Error, SubStatus};
 use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
 use crate::principal::ProviderId;
@@ -29,7 +29,7 @@ where
     B::Error: Into<BoxError>,
 {
     let Some(provider) = relying_party.provider(name) else {
-        return not_found(relying_party, parts);
+        return no_such_provider(relying_party, parts);
     };
     let form = match response_of(parts, body).await {
         Ok(form) => form,
@@ -95,13 +95,19 @@ fn render(
             tracing::info!(%provider, "signed in");
             reply::redirect(&absolute(relying_party, &return_to), cookies)
         }
-        Finished::Refused { error, cookies, .. } => {
+        Finished::Refused { error, return_to, cookies } => {
             let AuthorizationError { code, description } = &error;
             tracing::info!(%provider, error = code, description, "the provider did not sign in");
             let (status, explanation) = explain(code);
             let sub_status = SubStatus::LoginProtocolError;
-            let mut response =
-                refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+            let mut response = refuse::refuse_login(
+                relying_party,
+                parts,
+                status,
+                sub_status,
+                &explanation,
+                &return_to,
+            );
             reply::set_cookies(&mut response, cookies);
             response
         }
@@ -154,8 +160,8 @@ const DENIED: Explanation = Explanation {
     reason: "the user or the provider refused the sign-in",
     error: "access_denied",
     heading: "You have not been signed in",
-    description: "The sign-in was cancelled, or you may not use this application. You can return \
-                  to the website and try again.",
+    description: "The sign-in was cancelled, or the sign-in service does not let you use this \
+                  application.",
 };
 const AWAY: Explanation = Explanation {
     reason: "the provider is not available",
@@ -174,6 +180,6 @@ const NOT_SIGNED_IN: Explanation = Explanation {
     reason: "the provider did not sign the user in",
     error: "login_required",
     heading: "You have not been signed in",
-    description: "The sign-in service needs something from you first. Return to the website and \
-                  sign in again.",
+    description: "The sign-in service did not confirm who you are. It may need something from you \
+                  first: try again, and follow what it asks.",
 };

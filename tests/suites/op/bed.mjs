@@ -67,6 +67,13 @@ export function assertErrorPage(page, visitor, app, statuses) {
   assert.deepEqual(sessionCookies(visitor, app), []);
 }
 
+/** Where the link with this text leads. */
+export function linkOf(page, label) {
+  const link = [...page.body.matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].find(([, , text]) => text === label);
+  assert.ok(link, `no link "${label}": ${page.body}`);
+  return new URL(link[1].replaceAll('&amp;', '&'), page.url).href;
+}
+
 function valueOf(headers, name) {
   const values = headers.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
   assert.ok(values.length <= 1, `${name} came ${values.length} times: ${values}`);

@@ -4,7 +4,7 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 import { before, beforeEach, describe, test } from 'node:test';
 import { Visitor, request } from '../parts/visitor.mjs';
-import { SESSION_COOKIE, assertErrorPage, bed, echo, seen, sessionCookies, signedIn } from './bed.mjs';
+import { SESSION_COOKIE, assertErrorPage, bed, echo, linkOf, seen, sessionCookies, signedIn } from './bed.mjs';
 import { authJson, formPostJson } from './config.mjs';
 import { SECRET } from './provider.mjs';
 
@@ -229,6 +229,31 @@ describe('the callback', () => {
     assert.ok(!page.body.includes('<b>declined'));
     assert.equal(provider.asked('/auth').length, 1);
     assert.equal(provider.asked('/token').length, 0);
+    provider.denies = false;
+    const again = await visitor.visit(linkOf(page, 'Try again'));
+    assert.equal(again.url, app.url('/orders'));
+    assert.equal(seen(again).principal.user_id, 'alice');
+  });
+});
+
+describe('a page that refuses', () => {
+  test('offers to sign in and leads back, where strangers are not sent to sign in', async () => {
+    const own = await echo(authJson(provider, (config) => (config.globalValidation.unauthenticatedClientAction = 'Return401')));
+    provider.register(own.origin);
+    const visitor = new Visitor();
+    const page = await visitor.visit(own.url('/orders?x=1&y=2'));
+    assertErrorPage(page, visitor, own, [401]);
+    assert.equal((await visitor.visit(linkOf(page, 'Sign in'))).url, own.url('/orders?x=1&y=2'));
+  });
+
+  test('offers no second try of a link that is wrong', async () => {
+    const visitor = new Visitor();
+    for (const path of ['op?post_login_redirect_uri=https://evil.example/', 'op?session_mode=token', 'nobody']) {
+      const page = await visitor.visit(app.url(`/.auth/login/${path}`));
+      assertErrorPage(page, visitor, app, [400, 404]);
+      assert.equal(linkOf(page, 'Return to the website'), app.url('/'));
+      assert.ok(!page.body.includes('Try again'));
+    }
   });
 });
 

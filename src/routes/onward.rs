@@ -60,3 +60,76 @@ fn here(relying_party: &RelyingParty, parts: &Parts) -> ReturnTo {
 
 const SIGN_IN: &str = "Sign in";
 const TRY_AGAIN: &str = "Try again";
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::provider::OpenIdConnect;
+
+    fn relying_party() -> RelyingParty {
+        let provider = OpenIdConnect::new("op", "https://op.example", "web", "a-secret");
+        let config = Config::builder().public_origin("https://app.example").provider(provider);
+        RelyingParty::new(config.build().unwrap())
+    }
+
+    #[test]
+    fn a_refusal_leads_to_what_may_work_now() {
+        let relying_party = relying_party();
+        let cancelled = relying_party.settings().destinations.parse("/orders?x=1").unwrap();
+        let login = "https://app.example/.auth/login/op?post_login_redirect_uri=";
+
+        for (method, uri, status, expected) in [
+            (
+                "GET",
+                "/.auth/login/op/callback?error=x",
+                403,
+                Some(("Try again", "%2Forders%3Fx%3D1")),
+            ),
+            ("POST", "/.auth/login/op/callback", 400, Some(("Try again", "%2Forders%3Fx%3D1"))),
+            ("GET", "/.auth/login/op/callback?code=x", 500, None),
+            ("GET", "/.auth/login/nobody/callback", 404, None),
+            ("GET", "/.auth/login/op?session_mode=token", 400, None),
+            ("GET", "/.auth/me", 401, Some(("Sign in", "%2F"))),
+            ("GET", "/a?b=c&d", 401, Some(("Sign in", "%2Fa%3Fb%3Dc%26d"))),
+            ("POST", "/a?b=c", 401, Some(("Sign in", "%2F"))),
+            ("GET", "//evil.example/", 401, Some(("Sign in", "%2F"))),
+            ("GET", "/a", 403, None),
+            ("GET", "/a", 404, None),
+            ("POST", "/a", 503, None),
+        ] {
+            let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+            let (parts, ()) = request.into_parts();
+            let status = StatusCode::from_u16(status).unwrap();
+            let sub_status = SubStatus::LoginProtocolError;
+
+            let onward = of(&relying_party, &parts, status, sub_status, &cancelled);
+
+            let found = onward.as_ref().map(|onward| (onward.label, onward.href.as_str()));
+            let expected = expected.map(|(label, target)| (label, format!("{login}{target}")));
+            let expected = expected.as_ref().map(|(label, href)| (*label, href.as_str()));
+            assert_eq!(found, expected, "{method} {uri} {status}");
+        }
+    }
+
+    #[test]
+    fn what_failed_for_want_of_a_service_is_asked_for_again_and_never_elsewhere() {
+        let relying_party = relying_party();
+
+        for (uri, expected) in [
+            ("/.auth/login/op?domain_hint=x", "https://app.example/.auth/login/op?domain_hint=x"),
+            ("/a?b", "https://app.example/a?b"),
+            ("//evil.example/", "https://app.example//evil.example/"),
+        ] {
+            let (parts, ()) = Request::get(uri).body(()).unwrap().into_parts();
+            let (away, sub_status) =
+                (StatusCode::SERVICE_UNAVAILABLE, SubStatus::LoginProtocolError);
+
+            let onward = of(&relying_party, &parts, away, sub_status, &ReturnTo::default());
+
+            assert_eq!(onward.unwrap().href, expected);
+        }
+    }
+}

@@ -8,10 +8,11 @@ use http::{Method, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::BoxError;
+use tracing::field::display;
 
 use super::refuse::{self, Explanation};
 use super::{no_such_provider, reply};
-use crate::error::{Error, SubStatus};
+use crate::error::{Error, Refusal, SubStatus};
 use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
 use crate::principal::ProviderId;
 use crate::relying_party::{Finished, Provider, RelyingParty};
@@ -96,9 +97,7 @@ fn render(
             reply::redirect(&absolute(relying_party, &return_to), cookies)
         }
         Finished::Refused { error, return_to, cookies } => {
-            let AuthorizationError { code, description } = &error;
-            tracing::info!(%provider, error = code, description, "the provider did not sign in");
-            let (status, explanation) = explain(code);
+            let (status, explanation) = explain(&error.code);
             let sub_status = SubStatus::LoginProtocolError;
             let mut response = refuse::refuse_login(
                 relying_party,
@@ -108,9 +107,22 @@ fn render(
                 &explanation,
                 &return_to,
             );
+            log(provider, &error, &response);
             reply::set_cookies(&mut response, cookies);
             response
         }
+    }
+}
+
+/// Under the reference that the page shows: people are asked to quote it.
+fn log(provider: &ProviderId, error: &AuthorizationError, response: &Response<Bytes>) {
+    let refusal = response.extensions().get::<Refusal>();
+    let decision = refusal.map(|refusal| display(refusal.decision_id));
+    let AuthorizationError { code, description } = error;
+    if response.status().is_server_error() {
+        tracing::error!(%provider, decision, error = code, description, "the provider did not sign in");
+    } else {
+        tracing::info!(%provider, decision, error = code, description, "the provider did not sign in");
     }
 }
 

@@ -18,7 +18,7 @@ after(() => Promise.allSettled([browser?.close(), app?.stop()]));
 test('the button replaces the tokens and says so', async () => {
   const token = async () => (await (await page.request.get(`${app.origin}/.auth/me`)).json())[0].access_token;
   const before = await token();
-  await page.getByRole('button', { name: /refresh/i }).click();
+  await page.getByRole('button', { name: 'Refresh tokens' }).click();
   await page.locator('#status.good').waitFor();
   assert.notEqual(await token(), before);
   assert.deepEqual(await photograph(page, '6-refreshed'), []);

@@ -1,6 +1,6 @@
 //! The records of users: a cache that answers without waiting, in front of the token store.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ struct Inner {
     fresh: Duration,
     /// Older than this, it does not stand at all.
     bound: Duration,
+    /// When expired records are next to be removed, in seconds on the monotonic clock.
+    sweep_due: AtomicU64,
 }
 
 /// A record as it was at one moment; or that there was none.
@@ -62,8 +64,16 @@ impl Records {
             Scope::Machine | Scope::Shared => config.settings().session.revalidate,
         };
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
-        let fresh = bound / 2;
-        Self(Arc::new(Inner { config, store, cache, putting: Mutex::new(()), fresh, bound }))
+        let inner = Inner {
+            sweep_due: AtomicU64::new(config.settings().clock.monotonic().as_secs() + FIRST_SWEEP),
+            config,
+            store,
+            cache,
+            putting: Mutex::new(()),
+            fresh: bound / 2,
+            bound,
+        };
+        Self(Arc::new(inner))
     }
 
     /// The record of `user` as it was lately, with how far that can be trusted.
@@ -123,6 +133,7 @@ impl Records {
         user: &UserKey,
         mut change: impl FnMut(Option<Record>) -> Change,
     ) -> Result<Arc<CachedRecord>, Error> {
+        self.sweep_if_due();
         for _ in 0..MOST_ATTEMPTS {
             let begun = self.0.elapsed();
             let Loaded { record, version } = self.0.load(user).await?;
@@ -145,6 +156,31 @@ impl Records {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+}
+
+impl Records {
+    /// Removes expired records in the background, once in a while: whoever writes may be the one
+    /// to start it.
+    fn sweep_if_due(&self) {
+        let (now, due) = (self.0.elapsed().as_secs(), self.0.sweep_due.load(Ordering::Relaxed));
+        let next = now.saturating_add(SWEEP_EVERY);
+        let ours = now >= due
+            && self
+                .0
+                .sweep_due
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !ours {
+            return;
+        }
+        let records = self.clone();
+        tokio::spawn(async move {
+            match records.0.store.sweep(records.0.now()).await {
+                Ok(removed) => tracing::debug!(removed, "expired records are removed"),
+                Err(error) => tracing::warn!(%error, "expired records were not removed"),
+            }
+        });
     }
 }
 
@@ -288,6 +324,9 @@ impl Weighter<UserKey, Arc<CachedRecord>> for ByWeight {
     }
 }
 
+/// Seconds until expired records are first removed, and between later times.
+const FIRST_SWEEP: u64 = 60;
+const SWEEP_EVERY: u64 = 3_600;
 const EXPECTED_USERS: usize = 16_384;
 /// Memory for cached records; the least used go when it is full.
 const CACHE_BYTES: u64 = 256 << 20;

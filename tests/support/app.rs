@@ -1,6 +1,7 @@
 //! An application behind the layer. It answers every request with what it received.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,11 +50,7 @@ impl App {
 
 /// The configuration that stories start from: `https://app.example`, its keys, `providers`, and
 /// records in `store`.
-pub fn config(
-    providers: &[FakeProvider],
-    store: &TestStore,
-    clock: &ManualClock,
-) -> ConfigBuilder {
+pub fn config(providers: &[FakeProvider], store: &TestStore, clock: &ManualClock) -> ConfigBuilder {
     let config = Config::builder()
         .public_origin("https://app.example")
         .encryption_keys([key(1)])
@@ -72,13 +69,24 @@ pub fn key(number: u8) -> Key {
 }
 
 /// An answer, read whole.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// Why the layer answered and not the application.
     pub refusal: Option<Refusal>,
+}
+
+/// What is worth reading when a story goes wrong.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        let words = body.split("</style>").last().unwrap_or_default();
+        let words: String = words.chars().take(400).collect();
+        write!(f, "{} {:?} {words}", self.status, self.headers)?;
+        self.refusal.iter().try_for_each(|refusal| write!(f, " {refusal:?}"))
+    }
 }
 
 impl Answer {
@@ -107,9 +115,9 @@ impl Answer {
 
     /// Whether this answer gives the browser a session.
     pub fn gives_session(&self) -> bool {
-        self.set_cookies().iter().any(|line| {
-            line.starts_with("AppServiceAuthSession") && !line.contains("=deleted;")
-        })
+        self.set_cookies()
+            .iter()
+            .any(|line| line.starts_with("AppServiceAuthSession") && !line.contains("=deleted;"))
     }
 
     /// The sub-status of a refusal, as the original writes it: `401.71`.

@@ -238,7 +238,8 @@ impl Browser {
                     SameSite::Strict => self.relation(url) != "cross-site",
                 }
         };
-        let pairs = self.jar.iter().filter(goes).map(|kept| format!("{}={}", kept.name, kept.value));
+        let pairs =
+            self.jar.iter().filter(goes).map(|kept| format!("{}={}", kept.name, kept.value));
         pairs.collect::<Vec<_>>().join("; ")
     }
 

@@ -93,10 +93,11 @@ impl<S> EasyAuth<S> {
         ReqBody::Data: Send,
         ReqBody::Error: Into<BoxError>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }
+        parts.uri = uri_of(&parts).clone();
         let relying_party = Arc::clone(&self.relying_party);
         let request = Request::from_parts(parts, body);
         ResponseFuture::route(Box::pin(async move {

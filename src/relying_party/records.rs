@@ -27,6 +27,8 @@ struct Inner {
     cache: Cache<UserKey, Arc<CachedRecord>, ByWeight>,
     /// Orders those who put something into the cache. Nobody who looks something up takes it.
     putting: Mutex<()>,
+    /// Orders those of this process who change records of the same user.
+    changing: Turns,
     /// Younger than this, a cached record stands without asking.
     fresh: Duration,
     /// Older than this, it does not stand at all.
@@ -62,7 +64,8 @@ impl Records {
         };
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
         let fresh = bound / 2;
-        Self(Arc::new(Inner { config, store, cache, putting: Mutex::new(()), fresh, bound }))
+        let (putting, changing) = (Mutex::new(()), Turns::default());
+        Self(Arc::new(Inner { config, store, cache, putting, changing, fresh, bound }))
     }
 
     /// The record of `user` as it was lately, with how far that can be trusted.
@@ -107,6 +110,9 @@ impl Records {
         user: &UserKey,
         mut change: impl FnMut(Option<Record>) -> Change,
     ) -> Result<Arc<CachedRecord>, Error> {
+        // A user's devices may all come at once. Among themselves they would run into conflicts
+        // until some give up; so only other processes are left to conflict with.
+        let _turn = self.0.changing.take(user).await;
         for _ in 0..MOST_ATTEMPTS {
             let begun = self.0.elapsed();
             let Loaded { record, version } = self.0.load(user).await?;
@@ -248,6 +254,24 @@ impl CachedRecord {
         let each = 3 * claims + tokens;
         let sessions = record.sessions.len().max(1);
         u64::try_from(512 + claims + tokens + sessions * each).unwrap_or(u64::MAX)
+    }
+}
+
+/// Who may change a record now: one at a time for each user. Some users share their turns.
+#[derive(Debug)]
+struct Turns(Box<[tokio::sync::Mutex<()>; 256]>);
+
+impl Turns {
+    async fn take(&self, user: &UserKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        // Keys of users are as good as random, and so is each of their bytes.
+        let [first, ..] = user.as_bytes();
+        Some(self.0.get(usize::from(*first))?.lock().await)
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))))
     }
 }
 

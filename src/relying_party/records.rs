@@ -13,7 +13,7 @@ use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
 use crate::session::{SessionId, UserKey};
-use crate::store::{Scope, StoreError, TokenStore, Version};
+use crate::store::{StoreError, TokenStore, Version};
 use crate::wire;
 
 /// The records of one token store. Cheap to clone.
@@ -57,11 +57,8 @@ pub(crate) enum Age {
 
 impl Records {
     pub(super) fn new(config: Config, store: Arc<dyn TokenStore>) -> Self {
-        // Nobody else can change the records of this process.
-        let bound = match store.scope() {
-            Scope::Process => Duration::MAX,
-            Scope::Machine | Scope::Shared => config.settings().session.revalidate,
-        };
+        // Whatever its scope: two layers of one process may share a store too.
+        let bound = config.settings().session.revalidate;
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
         let fresh = bound / 2;
         let (putting, changing) = (Mutex::new(()), Turns::default());

@@ -13,7 +13,7 @@ use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
 use crate::session::{SessionHandle, SessionId, UserKey};
-use crate::store::{Scope, StoreError, TokenStore, Version};
+use crate::store::{StoreError, TokenStore, Version};
 use crate::wire;
 
 /// The records of one token store. Cheap to clone.
@@ -27,6 +27,8 @@ struct Inner {
     cache: Cache<UserKey, Arc<CachedRecord>, ByWeight>,
     /// Orders those who put something into the cache. Nobody who looks something up takes it.
     putting: Mutex<()>,
+    /// Orders those of this process who change records of the same user.
+    changing: Turns,
     /// Younger than this, a cached record stands without asking.
     fresh: Duration,
     /// Older than this, it does not stand at all.
@@ -58,11 +60,8 @@ pub(crate) enum Age {
 
 impl Records {
     pub(super) fn new(config: Config, store: Arc<dyn TokenStore>) -> Self {
-        // Nobody else can change the records of this process.
-        let bound = match store.scope() {
-            Scope::Process => Duration::MAX,
-            Scope::Machine | Scope::Shared => config.settings().session.revalidate,
-        };
+        // Whatever its scope: two layers of one process may share a store too.
+        let bound = config.settings().session.revalidate;
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
         let inner = Inner {
             sweep_due: AtomicU64::new(config.settings().clock.monotonic().as_secs() + FIRST_SWEEP),
@@ -70,6 +69,7 @@ impl Records {
             store,
             cache,
             putting: Mutex::new(()),
+            changing: Turns::default(),
             fresh: bound / 2,
             bound,
         };
@@ -96,11 +96,6 @@ impl Records {
             && record.grant.generation >= handle.generation
             && record.session(handle.session).is_some();
         current.then_some(cached)
-    }
-
-    /// Whether nobody but this process can change the records.
-    pub(super) fn is_private(&self) -> bool {
-        self.0.store.scope() == Scope::Process
     }
 
     /// The record of `user` as it is now.
@@ -134,6 +129,9 @@ impl Records {
         mut change: impl FnMut(Option<Record>) -> Change,
     ) -> Result<Arc<CachedRecord>, Error> {
         self.sweep_if_due();
+        // A user's devices may all come at once. Among themselves they would run into conflicts
+        // until some give up; so only other processes are left to conflict with.
+        let _turn = self.0.changing.take(user).await;
         for _ in 0..MOST_ATTEMPTS {
             let begun = self.0.elapsed();
             let Loaded { record, version } = self.0.load(user).await?;
@@ -311,6 +309,24 @@ impl CachedRecord {
         let each = 3 * claims + tokens;
         let sessions = record.sessions.len().max(1);
         u64::try_from(512 + claims + tokens + sessions * each).unwrap_or(u64::MAX)
+    }
+}
+
+/// Who may change a record now: one at a time for each user. Some users share their turns.
+#[derive(Debug)]
+struct Turns(Box<[tokio::sync::Mutex<()>; 256]>);
+
+impl Turns {
+    async fn take(&self, user: &UserKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        // Keys of users are as good as random, and so is each of their bytes.
+        let [first, ..] = user.as_bytes();
+        Some(self.0.get(usize::from(*first))?.lock().await)
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))))
     }
 }
 

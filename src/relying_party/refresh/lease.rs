@@ -57,8 +57,6 @@ impl RelyingParty {
         lapsed: Option<Lease>,
     ) -> Result<(Turn, Arc<CachedRecord>), Error> {
         let now = self.now();
-        // In a store of this process nobody else can be refreshing: the flight is lease enough.
-        let alone = records.is_private();
         let mut turn = Turn::Ended;
         let cached = records
             .update(user, |record| {
@@ -68,7 +66,7 @@ impl RelyingParty {
                 };
                 turn = Turn::of(&record, seen, now, holder, lapsed.as_ref());
                 match turn {
-                    Turn::Ours(lease) if !alone => {
+                    Turn::Ours(lease) => {
                         record.lease = Some(lease);
                         Change::Put(record)
                     }
@@ -152,9 +150,6 @@ impl RelyingParty {
     }
 
     async fn renew_lease(&self, records: &Records, user: &UserKey, held: Lease) -> Lease {
-        if records.is_private() {
-            return held;
-        }
         let renewed = Lease { beat: held.beat.saturating_add(1), ..held };
         let update = records.update(user, |record| match record {
             Some(mut record) if record.lease == Some(held) => {

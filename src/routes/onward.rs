@@ -32,7 +32,7 @@ pub(super) fn of(
             let href = login::address(relying_party, provider, return_to);
             Some(Onward { label: TRY_AGAIN, href })
         }
-        (Some(Route::Me) | None, StatusCode::UNAUTHORIZED) => {
+        (Some(Route::Me | Route::Refresh) | None, StatusCode::UNAUTHORIZED) => {
             let provider = relying_party.settings().redirect_to.as_ref()?;
             let href = login::address(relying_party, provider, &here(relying_party, parts));
             let looped = sub_status == SubStatus::InfiniteRedirectLoop;

@@ -73,6 +73,9 @@ impl RelyingParty {
 
     /// The session that may be refreshed.
     async fn present(&self, request: &HeaderMap) -> Result<Result<SessionHandle, Unknown>, Error> {
+        if !wire::cookie::has_session(request) {
+            return Ok(Err(Unknown::Nobody));
+        }
         let Some(records) = self.records().await? else { return Ok(Err(Unknown::Nobody)) };
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;

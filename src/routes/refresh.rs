@@ -62,8 +62,8 @@ const NO_REFRESH_TOKEN: Explanation = Explanation {
     reason: "there is no refresh token",
     error: "refresh_token_unavailable",
     heading: "Tokens cannot be refreshed here",
-    description: "The sign-in service issued no refresh token. Sign in with one asked for: with the \
-                  scope offline_access, or with access_type=offline in the sign-in link.",
+    description: "The sign-in service issued no refresh token. It may issue one when it is asked \
+                  to, by the scope offline_access or by access_type=offline in the sign-in link.",
 };
 const REFUSED: Explanation = Explanation {
     reason: "the provider refuses the refresh token",

@@ -98,7 +98,8 @@ impl<S> EasyAuth<S> {
         ReqBody::Error: Into<BoxError>,
     {
         self.release();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri_of(&parts).clone();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }

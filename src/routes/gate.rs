@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, login, reply};
+use super::{asker, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
 use crate::relying_party::{Known, RelyingParty, Unknown};
@@ -24,6 +24,15 @@ pub(crate) enum Verdict {
     SignIn,
 }
 
+/// Decides what happens to a request of somebody known: it goes to the application, unless another
+/// site has sent it.
+pub(crate) fn authenticated(relying_party: &RelyingParty, parts: &Parts, known: Known) -> Verdict {
+    if csrf::forbids(relying_party, parts) {
+        return Verdict::Answer(csrf::refuse(relying_party, parts));
+    }
+    Verdict::Admit(Some(known))
+}
+
 /// Decides, without waiting, what happens to a request of somebody unknown.
 pub(crate) fn unauthenticated(
     relying_party: &RelyingParty,
@@ -37,11 +46,7 @@ pub(crate) fn unauthenticated(
     }
     match settings.unauthenticated {
         Unauthenticated::Allow => Verdict::Admit(None),
-        Unauthenticated::Reject401 => Verdict::Answer(forget(
-            relying_party,
-            parts,
-            unauthorized(relying_party, parts, unknown),
-        )),
+        Unauthenticated::Reject401 => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
         Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
         Unauthenticated::RedirectToLogin => redirect(relying_party, parts, unknown),
@@ -51,10 +56,14 @@ pub(crate) fn unauthenticated(
 /// Finds out who asks where that takes a look into the token store, and sends browsers to sign in.
 pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &str) -> Verdict {
     let unknown = match relying_party.authenticate(&parts.headers).await {
-        Ok(Ok(known)) => return Verdict::Admit(Some(known)),
+        Ok(Ok(known)) => return authenticated(relying_party, parts, known),
         Ok(Err(unknown)) => unknown,
         Err(error) => {
             let failed = refuse::fail(relying_party, parts, &error);
+            // Style sheets and health checks need nobody's session; the failure is in the log.
+            if is_open(relying_party.settings(), parts, path) {
+                return Verdict::Admit(None);
+            }
             return Verdict::Answer(reply::secure(failed, &parts.method));
         }
     };
@@ -72,8 +81,7 @@ fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
 fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
     let settings = relying_party.settings();
     if !asker::navigates(parts) || settings.redirect_to.is_none() {
-        let refused = unauthorized(relying_party, parts, unknown);
-        return Verdict::Answer(forget(relying_party, parts, refused));
+        return Verdict::Answer(turn_away(relying_party, parts, unknown));
     }
     if wire::cookie::returned(&parts.headers) {
         return Verdict::Answer(looping(relying_party, parts));
@@ -122,17 +130,15 @@ pub(super) fn unauthorized(
     reply::secure(refused, &parts.method)
 }
 
-/// A cookie that proves nothing is deleted with the refusal, so that it is not sent for ever.
-fn forget(
-    relying_party: &RelyingParty,
-    parts: &Parts,
-    mut response: Response<Bytes>,
-) -> Response<Bytes> {
-    if wire::cookie::has_session(&parts.headers) {
+/// 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
+/// session past its end stays, for it may still be refreshed.
+fn turn_away(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Response<Bytes> {
+    let mut refused = unauthorized(relying_party, parts, unknown);
+    if matches!(unknown, Unknown::Unreadable | Unknown::Ended) {
         let deleted = relying_party.cookies().delete_session(&parts.headers);
-        reply::set_cookies(&mut response, deleted);
+        reply::set_cookies(&mut refused, deleted);
     }
-    response
+    refused
 }
 
 fn forbidden(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {

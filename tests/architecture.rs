@@ -1,4 +1,5 @@
 //! The order of the house: which module may name which, and what no file may have.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
 //! The layer in axum: wherever a layer can stand in a router, and among other middlewares.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod parts;
 
@@ -137,9 +138,8 @@ async fn route_layer_only_gates() {
 }
 
 #[tokio::test]
-async fn one_route_can_be_gated_while_an_outer_layer_serves_our_routes() {
-    let outer = Bed::new(|builder| builder.unauthenticated(Unauthenticated::Allow)).await;
-    // The gate has rules of its own and the same keys and records: here, of a clone.
+async fn a_handler_gates_itself_where_the_layer_lets_everybody_through() {
+    let outer = bed(Unauthenticated::Allow).await;
     let router = Router::new()
         .route("/", get(whoami))
         .route("/page", get(async |principal: Principal| principal.name().to_owned()))
@@ -352,7 +352,7 @@ async fn t_18_a_web_socket_is_opened_for_whom_we_know_and_for_nobody_else() {
         let router = Router::new().route("/socket", any(socket)).layer(layer);
         let address = serve(router).await;
 
-        let (mut stream, head) = open_socket(address, &cookie).await;
+        let (mut stream, head) = open_socket(address, &cookie, "http://127.0.0.1:8080").await;
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         // RFC 6455: one masked text frame, with a mask of zeros; then the unmasked reply.
         stream.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
@@ -360,20 +360,29 @@ async fn t_18_a_web_socket_is_opened_for_whom_we_know_and_for_nobody_else() {
         stream.read_exact(&mut frame).await.unwrap();
         assert_eq!(&frame, b"\x81\x10Alice Archer: hi");
 
-        for cookie in ["", "AppServiceAuthSession=forged"] {
-            let (_, head) = open_socket(address, cookie).await;
-            assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+        for (cookie, origin, expected) in [
+            ("", "http://127.0.0.1:8080", "401"),
+            ("AppServiceAuthSession=forged", "http://127.0.0.1:8080", "401"),
+            (&cookie, "https://evil.example", "403"),
+            (&cookie, "null", "403"),
+        ] {
+            let (_, head) = open_socket(address, cookie, origin).await;
+            assert_eq!(&head[9..12], expected, "{head}");
             assert!(!head.to_ascii_lowercase().contains("upgrade:"), "{head}");
         }
     }
 }
 
 /// Asks for a web socket as a browser does, and reads the head of the answer.
-async fn open_socket(address: std::net::SocketAddr, cookie: &str) -> (TcpStream, String) {
+async fn open_socket(
+    address: std::net::SocketAddr,
+    cookie: &str,
+    origin: &str,
+) -> (TcpStream, String) {
     let request = format!(
         "GET /socket HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-Fetch-Mode: websocket\r\nCookie: {cookie}\r\n\r\n"
+         Sec-Fetch-Mode: websocket\r\nOrigin: {origin}\r\nCookie: {cookie}\r\n\r\n"
     );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -460,10 +469,11 @@ async fn a_normalized_path_is_the_one_that_is_judged_and_routed() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_of_ours_has_no_stale_length() {
+async fn a_rewritten_body_of_ours_has_no_stale_length() {
     let bed = bed(Unauthenticated::Reject401).await;
-    let halved = MapResponseBodyLayer::new(|body: Body| Body::from_stream(body.into_data_stream()));
-    let address = serve(app().layer(bed.layer.clone()).layer(halved)).await;
+    let streamed =
+        MapResponseBodyLayer::new(|body: Body| Body::from_stream(body.into_data_stream()));
+    let address = serve(app().layer(bed.layer.clone()).layer(streamed)).await;
 
     let answer = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
 

@@ -1,5 +1,6 @@
 //! The layer as a citizen of tower: what `Service` and `Body` demand, behind every way that a
 //! request can take.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod parts;
 

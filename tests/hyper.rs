@@ -1,5 +1,6 @@
 //! The layer under hyper's own server, over real sockets: what the wire can carry, and what it
 //! cannot.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod parts;
 

@@ -16,6 +16,9 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use easyauth::{EasyAuthLayer, Principal, Unauthenticated};
 use http_body_util::BodyExt as _;
+use hyper::client::conn::http2;
+use hyper::ext::Protocol;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -370,6 +373,37 @@ async fn t_18_a_web_socket_is_opened_for_whom_we_know_and_for_nobody_else() {
             assert_eq!(&head[9..12], expected, "{head}");
             assert!(!head.to_ascii_lowercase().contains("upgrade:"), "{head}");
         }
+    }
+}
+
+#[tokio::test]
+async fn t_18_a_web_socket_over_http2_is_opened_for_whom_we_know_and_for_nobody_else() {
+    let bed = bed(Unauthenticated::RedirectToLogin).await;
+    let socket = async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_| ());
+    let router = Router::new().route("/socket", any(socket)).layer(bed.layer.clone());
+    let stream = TcpStream::connect(serve(router).await).await.unwrap();
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let cookie = bed.cookie().await;
+    // Its answer comes after the server's settings, which allow extended CONNECT.
+    let first = Request::get("http://x/.auth/version").body(Body::empty()).unwrap();
+    assert_eq!(client.send_request(first).await.unwrap().status(), 200);
+
+    for (cookie, origin, expected) in [
+        (cookie.as_str(), "http://127.0.0.1:8080", 200),
+        (&cookie, "https://evil.example", 403),
+        ("", "http://127.0.0.1:8080", 401),
+    ] {
+        let request = Request::connect("http://x/socket")
+            .extension(Protocol::from_static("websocket"))
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::ORIGIN, origin)
+            .header(header::COOKIE, cookie)
+            .body(Body::empty())
+            .unwrap();
+        let response = client.send_request(request).await.unwrap();
+        assert_eq!(response.status(), expected, "{origin} {cookie}");
     }
 }
 

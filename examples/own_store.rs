@@ -32,7 +32,7 @@ struct Counting<S> {
     conflicts: AtomicU64,
 }
 
-impl<S> Counting<S> {
+impl<S: TokenStore> Counting<S> {
     fn new(inner: S) -> Self {
         Self { inner, calls: AtomicU64::new(0), conflicts: AtomicU64::new(0) }
     }

@@ -71,6 +71,8 @@
 //! * [`Router::layer`] covers the routes that are there when it is called. Call it last: a route, a
 //!   fallback or a router that is added afterwards is **open to everybody**, and a fallback set
 //!   afterwards takes `/.auth` away.
+//! * A layer on a nested router, or a `route_layer`, only gates what it is on: `/.auth` is not reached
+//!   through it. Put one around the whole.
 //! * `axum::serve` wants a `Router`. Where the layer has to run before routing, as with a layer that
 //!   rewrites paths inside of it, wrap the router and hand the whole to another as its fallback:
 //!
@@ -84,8 +86,8 @@
 //! }
 //! ```
 //!
-//! Of two layers around one another the outer one decides. Under axum's `Router::nest` the original
-//! path counts, not what is left of it (feature `axum`).
+//! Of two layers around one another the outer one decides for those it knows. Under axum's
+//! `Router::nest` the original path counts, not what is left of it (feature `axum`).
 //!
 //! The service's error type stays what it is: a refusal of ours is a response, with a [`Refusal`] in
 //! its extensions that says why. The service must be [`Clone`], as axum's and hyper's are.

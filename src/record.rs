@@ -1,6 +1,7 @@
 //! What the token store keeps of one user of one provider.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::principal::{Claim, Identity, Issuer, Principal, Subject};
@@ -28,6 +29,9 @@ pub(crate) struct Grant {
     pub(crate) issued_at: Timestamp,
     pub(crate) tokens: Arc<TokenSet>,
     pub(crate) identity: Identity,
+    /// Where in the claims those begin that the ID token did not state; a refreshed ID token leaves
+    /// them as they are.
+    pub(crate) told_from: usize,
     /// Absent if the provider knows no ID tokens.
     pub(crate) original: Option<Original>,
 }
@@ -99,6 +103,22 @@ impl Record {
         self.sessions.len() < before
     }
 
+    /// Whether the access token is in the last tenth of its life, or its last five minutes, and can
+    /// be had anew.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let Grant { issued_at, tokens, .. } = &self.grant;
+        let Some(expires_at) = tokens.expires_at.filter(|_| tokens.refresh_token.is_some()) else {
+            return false;
+        };
+        let tenth = expires_at.since(*issued_at) / 10;
+        now >= expires_at.before(tenth.min(LONGEST_NOTICE))
+    }
+
+    /// Whether the access token has expired, and can be had anew.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.grant.tokens.refresh_token.is_some() && self.grant.tokens.expired(now)
+    }
+
     /// Whether any session is still to expire.
     pub(crate) fn alive(&self, now: Timestamp) -> bool {
         self.sessions.iter().any(|session| session.expires_at > now)
@@ -142,6 +162,7 @@ impl Session {
     }
 }
 
+const LONGEST_NOTICE: Duration = Duration::from_secs(300);
 const AUTH_TIME: &str = "auth_time";
 const ACR: &str = "http://schemas.microsoft.com/claims/authnclassreference";
 const AMR: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
@@ -182,6 +203,7 @@ mod tests {
             issued_at: Timestamp::default(),
             tokens: Arc::default(),
             identity,
+            told_from: 4,
             original: None,
         };
         Record {

@@ -1,6 +1,5 @@
 //! The door: each request is for one of our routes, from somebody known, or from a stranger.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
@@ -23,11 +22,11 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub struct EasyAuth<S> {
     inner: S,
-    relying_party: Arc<RelyingParty>,
+    relying_party: RelyingParty,
 }
 
 impl<S> EasyAuth<S> {
-    pub(crate) const fn new(inner: S, relying_party: Arc<RelyingParty>) -> Self {
+    pub(crate) const fn new(inner: S, relying_party: RelyingParty) -> Self {
         Self { inner, relying_party }
     }
 
@@ -76,9 +75,9 @@ where
             return self.answer(route, request);
         }
         match self.relying_party.recognise(request.headers()) {
-            Recognised::Known(known) if !is_plain(request.extensions()) => {
+            Recognised::Known(known) if !is_suspicious(&request) => {
                 known.introduce(&mut request);
-                ResponseFuture::inner(self.inner.call(request))
+                ResponseFuture::vouched(self.inner.call(request))
             }
             recognised => self.look_closer(recognised, request),
         }
@@ -97,7 +96,7 @@ impl<S> EasyAuth<S> {
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }
-        let relying_party = Arc::clone(&self.relying_party);
+        let relying_party = self.relying_party.clone();
         let request = Request::from_parts(parts, body);
         ResponseFuture::route(Box::pin(async move {
             routes::answer(&relying_party, route, request).await
@@ -119,24 +118,25 @@ impl<S> EasyAuth<S> {
         }
         let path = uri_of(&parts).path().to_owned();
         let verdict = match recognised {
-            Recognised::Known(known) => Verdict::Admit(Some(known)),
+            Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
             Recognised::Unknown(unknown) => {
                 routes::unauthenticated(&self.relying_party, &parts, &path, unknown)
             }
         };
         match verdict {
-            Verdict::Admit(known) => {
+            Verdict::Admit(None) => {
+                ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
+            }
+            Verdict::Admit(Some(known)) => {
                 let mut request = Request::from_parts(parts, body);
-                if let Some(known) = known {
-                    known.introduce(&mut request);
-                }
-                ResponseFuture::inner(self.inner.call(request))
+                known.introduce(&mut request);
+                ResponseFuture::vouched(self.inner.call(request))
             }
             Verdict::Answer(response) => ResponseFuture::answer(response),
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);
-                let relying_party = Arc::clone(&self.relying_party);
+                let relying_party = self.relying_party.clone();
                 let waiting = Waiting {
                     service: take_ready(&mut self.inner),
                     request: Request::from_parts(parts, body),
@@ -187,8 +187,12 @@ impl ConnectionScheme {
     }
 }
 
-fn is_plain(extensions: &Extensions) -> bool {
-    extensions.get::<ConnectionScheme>().is_some_and(|scheme| *scheme.scheme() == Scheme::HTTP)
+/// Whether a request is worth a second look although it has a session: it may have been sent by
+/// another site, or come in clear.
+fn is_suspicious<B>(request: &Request<B>) -> bool {
+    let plain = |scheme: &ConnectionScheme| *scheme.scheme() == Scheme::HTTP;
+    routes::changes(request.method(), request.headers())
+        || request.extensions().get::<ConnectionScheme>().is_some_and(plain)
 }
 
 /// The address that was asked for, before a router took a prefix off.

@@ -274,6 +274,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether the access tokens of active users are refreshed before they expire, so that the
+    /// application hardly ever gets an expired one. Yes unless set.
+    pub fn refresh_ahead(mut self, ahead: bool) -> Self {
+        self.session.refresh_ahead = ahead;
+        self
+    }
+
     /// How long a login may take, from the redirect to the provider until its callback. A later one
     /// is refused, and the user starts over. 5 minutes unless set (`nonceExpirationInterval`).
     pub fn login_timeout(mut self, timeout: Duration) -> Self {

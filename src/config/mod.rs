@@ -157,6 +157,8 @@ pub(crate) struct SessionSettings {
     pub(crate) most_per_user: usize,
     /// How long an ended session may live in another process's cache.
     pub(crate) revalidate: Duration,
+    /// Whether active users' tokens are refreshed before they expire.
+    pub(crate) refresh_ahead: bool,
 }
 
 impl SessionSettings {
@@ -185,6 +187,7 @@ impl Default for SessionSettings {
             window: Duration::from_secs(72 * 3_600),
             most_per_user: 100,
             revalidate: Duration::from_secs(5),
+            refresh_ahead: true,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
-use crate::session::{SessionId, UserKey};
+use crate::session::{SessionHandle, SessionId, UserKey};
 use crate::store::{Scope, StoreError, TokenStore, Version};
 use crate::wire;
 
@@ -42,6 +42,7 @@ pub(crate) struct CachedRecord {
     /// When the load began that brought it, or when the write was acknowledged that made it.
     as_of: Duration,
     revalidating: AtomicBool,
+    noticed: AtomicBool,
 }
 
 /// How far a cached record can be trusted.
@@ -75,6 +76,21 @@ impl Records {
             _ => Age::Old,
         };
         Some((cached, age))
+    }
+
+    /// The record of `handle`'s user if it stands as cached and is no older than the handle.
+    pub(super) fn cached_for(&self, handle: &SessionHandle) -> Option<Arc<CachedRecord>> {
+        let (cached, age) = self.cached(&handle.user)?;
+        let record = cached.record()?;
+        let current = age != Age::Old
+            && record.grant.generation >= handle.generation
+            && record.session(handle.session).is_some();
+        current.then_some(cached)
+    }
+
+    /// Whether nobody but this process can change the records.
+    pub(super) fn is_private(&self) -> bool {
+        self.0.store.scope() == Scope::Process
     }
 
     /// The record of `user` as it is now.
@@ -214,7 +230,13 @@ impl CachedRecord {
     fn new(record: Option<Record>, as_of: Duration) -> Self {
         let sessions = record.as_ref().map_or(0, |record| record.sessions.len());
         let prepared = (0..sessions).map(|_| OnceLock::new()).collect();
-        Self { record, prepared, as_of, revalidating: AtomicBool::new(false) }
+        Self {
+            record,
+            prepared,
+            as_of,
+            revalidating: AtomicBool::new(false),
+            noticed: AtomicBool::new(false),
+        }
     }
 
     pub(super) const fn record(&self) -> Option<&Record> {
@@ -231,6 +253,11 @@ impl CachedRecord {
         }
         let prepared = self.prepared.get(position)?;
         Some(prepared.get_or_init(|| Arc::new(Prepared::new(record.principal(session)))))
+    }
+
+    /// Whether nobody has asked this before: of many requests one starts what is due.
+    pub(super) fn first_to_notice(&self) -> bool {
+        !self.noticed.swap(true, Ordering::Relaxed)
     }
 
     fn weight(&self) -> u64 {

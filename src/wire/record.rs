@@ -59,6 +59,7 @@ struct Stored {
     generation: u64,
     issued_at: i64,
     identity: StoredIdentity,
+    told_from: usize,
     tokens: StoredTokens,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     original: Option<StoredOriginal>,
@@ -129,6 +130,7 @@ impl From<&Record> for Stored {
             generation: record.grant.generation,
             issued_at: record.grant.issued_at.as_unix(),
             identity: StoredIdentity::from(&record.grant.identity),
+            told_from: record.grant.told_from,
             tokens: StoredTokens::from(&*record.grant.tokens),
             original: record.grant.original.as_ref().map(StoredOriginal::from),
             sessions: record.sessions.iter().map(StoredSession::from).collect(),
@@ -153,6 +155,7 @@ impl Stored {
                 original: self.original.map(|original| original.restore(subject)),
                 tokens: Arc::new(self.tokens.into()),
                 identity: Identity::try_from(self.identity).ok()?,
+                told_from: self.told_from,
             },
             sessions: self.sessions.into_iter().map(Session::from).collect(),
             lease: self.lease.map(|StoredLease { holder, fence, beat }| Lease {
@@ -265,6 +268,7 @@ mod tests {
             grant: Grant {
                 generation: 4,
                 issued_at: Timestamp::from_unix(1_760_000_000),
+                told_from: 1,
                 original: Some(Original {
                     subject: Subject::new("alice"),
                     audiences: vec!["web".to_owned()],

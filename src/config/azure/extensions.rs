@@ -97,7 +97,9 @@ fn read_session(section: &mut Section<'_>, builder: &mut ConfigBuilder) -> Resul
     if let Some(most) = section.whole_number("maxPerUser")? {
         session.most_per_user = usize::try_from(most).unwrap_or(usize::MAX);
     }
-    section.only("refreshAhead", true)?;
+    if let Some(ahead) = section.truth("refreshAhead")? {
+        session.refresh_ahead = ahead;
+    }
     section.only("strictRotation", false)
 }
 

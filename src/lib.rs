@@ -66,8 +66,8 @@
 //!
 //! * **Outside of it** goes what looks at nobody's identity: tracing, time limits, limits of bodies,
 //!   compression, catching panics. Identity headers have not been scrubbed there and prove nothing.
-//! * **Inside** goes what depends on who asks: authorization, limits per user, and every cache, for a
-//!   cache outside would hand one user's page to strangers.
+//! * **Inside** goes what depends on who asks: authorization, limits per user, and caches. A cache
+//!   outside must honour `Cache-Control: private`, which every answer to somebody known gets.
 //! * [`Router::layer`] covers the routes that are there when it is called. Call it last: a route, a
 //!   fallback or a router that is added afterwards is **open to everybody**, and a fallback set
 //!   afterwards takes `/.auth` away.

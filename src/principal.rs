@@ -158,7 +158,9 @@ impl Principal {
         &self.0.identity.name_typ
     }
 
-    /// Everything the provider stated, in its order, under Easy Auth's names.
+    /// Everything the provider stated, in its order, under Easy Auth's names: `email`, for one, is
+    /// `http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress`. Claims that Easy Auth does
+    /// not rename, such as `groups`, have the provider's names.
     #[must_use]
     pub fn claims(&self) -> &[Claim] {
         &self.0.identity.claims
@@ -170,7 +172,7 @@ impl Principal {
         self.0.tokens.as_deref()
     }
 
-    /// The first claim of type `typ`.
+    /// The first claim of type `typ`, under [Easy Auth's name](Self::claims).
     #[must_use]
     pub fn claim(&self, typ: &str) -> Option<&str> {
         self.claims().iter().find(|claim| claim.typ == typ).map(|claim| claim.val.as_str())

@@ -92,10 +92,11 @@ impl<S> EasyAuth<S> {
         ReqBody::Data: Send,
         ReqBody::Error: Into<BoxError>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }
+        parts.uri = uri_of(&parts).clone();
         let relying_party = self.relying_party.clone();
         let request = Request::from_parts(parts, body);
         ResponseFuture::route(Box::pin(async move {

@@ -1,6 +1,6 @@
 //! The records of users: a cache that answers without waiting, in front of the token store.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
 use crate::session::{SessionHandle, SessionId, UserKey};
-use crate::store::{Scope, StoreError, TokenStore, Version};
+use crate::store::{StoreError, TokenStore, Version};
 use crate::wire;
 
 /// The records of one token store. Cheap to clone.
@@ -27,10 +27,14 @@ struct Inner {
     cache: Cache<UserKey, Arc<CachedRecord>, ByWeight>,
     /// Orders those who put something into the cache. Nobody who looks something up takes it.
     putting: Mutex<()>,
+    /// Orders those of this process who change records of the same user.
+    changing: Turns,
     /// Younger than this, a cached record stands without asking.
     fresh: Duration,
     /// Older than this, it does not stand at all.
     bound: Duration,
+    /// When expired records are next to be removed, in seconds on the monotonic clock.
+    sweep_due: AtomicU64,
 }
 
 /// A record as it was at one moment; or that there was none.
@@ -56,14 +60,20 @@ pub(crate) enum Age {
 
 impl Records {
     pub(super) fn new(config: Config, store: Arc<dyn TokenStore>) -> Self {
-        // Nobody else can change the records of this process.
-        let bound = match store.scope() {
-            Scope::Process => Duration::MAX,
-            Scope::Machine | Scope::Shared => config.settings().session.revalidate,
-        };
+        // Whatever its scope: two layers of one process may share a store too.
+        let bound = config.settings().session.revalidate;
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
-        let fresh = bound / 2;
-        Self(Arc::new(Inner { config, store, cache, putting: Mutex::new(()), fresh, bound }))
+        let inner = Inner {
+            sweep_due: AtomicU64::new(config.settings().clock.monotonic().as_secs() + FIRST_SWEEP),
+            config,
+            store,
+            cache,
+            putting: Mutex::new(()),
+            changing: Turns::default(),
+            fresh: bound / 2,
+            bound,
+        };
+        Self(Arc::new(inner))
     }
 
     /// The record of `user` as it was lately, with how far that can be trusted.
@@ -86,11 +96,6 @@ impl Records {
             && record.grant.generation >= handle.generation
             && record.session(handle.session).is_some();
         current.then_some(cached)
-    }
-
-    /// Whether nobody but this process can change the records.
-    pub(super) fn is_private(&self) -> bool {
-        self.0.store.scope() == Scope::Process
     }
 
     /// The record of `user` as it is now.
@@ -123,6 +128,10 @@ impl Records {
         user: &UserKey,
         mut change: impl FnMut(Option<Record>) -> Change,
     ) -> Result<Arc<CachedRecord>, Error> {
+        self.sweep_if_due();
+        // A user's devices may all come at once. Among themselves they would run into conflicts
+        // until some give up; so only other processes are left to conflict with.
+        let _turn = self.0.changing.take(user).await;
         for _ in 0..MOST_ATTEMPTS {
             let begun = self.0.elapsed();
             let Loaded { record, version } = self.0.load(user).await?;
@@ -145,6 +154,31 @@ impl Records {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+}
+
+impl Records {
+    /// Removes expired records in the background, once in a while: whoever writes may be the one
+    /// to start it.
+    fn sweep_if_due(&self) {
+        let (now, due) = (self.0.elapsed().as_secs(), self.0.sweep_due.load(Ordering::Relaxed));
+        let next = now.saturating_add(SWEEP_EVERY);
+        let ours = now >= due
+            && self
+                .0
+                .sweep_due
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !ours {
+            return;
+        }
+        let records = self.clone();
+        tokio::spawn(async move {
+            match records.0.store.sweep(records.0.now()).await {
+                Ok(removed) => tracing::debug!(removed, "expired records are removed"),
+                Err(error) => tracing::warn!(%error, "expired records were not removed"),
+            }
+        });
     }
 }
 
@@ -278,6 +312,24 @@ impl CachedRecord {
     }
 }
 
+/// Who may change a record now: one at a time for each user. Some users share their turns.
+#[derive(Debug)]
+struct Turns(Box<[tokio::sync::Mutex<()>; 256]>);
+
+impl Turns {
+    async fn take(&self, user: &UserKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        // Keys of users are as good as random, and so is each of their bytes.
+        let [first, ..] = user.as_bytes();
+        Some(self.0.get(usize::from(*first))?.lock().await)
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))))
+    }
+}
+
 /// Counts what a cached record takes, in bytes.
 #[derive(Clone, Debug)]
 struct ByWeight;
@@ -288,6 +340,9 @@ impl Weighter<UserKey, Arc<CachedRecord>> for ByWeight {
     }
 }
 
+/// Seconds until expired records are first removed, and between later times.
+const FIRST_SWEEP: u64 = 60;
+const SWEEP_EVERY: u64 = 3_600;
 const EXPECTED_USERS: usize = 16_384;
 /// Memory for cached records; the least used go when it is full.
 const CACHE_BYTES: u64 = 256 << 20;

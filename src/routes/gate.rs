@@ -45,11 +45,7 @@ pub(crate) fn unauthenticated(
     }
     match settings.unauthenticated {
         Unauthenticated::Allow => Verdict::Admit(None),
-        Unauthenticated::Reject401 => Verdict::Answer(forget(
-            relying_party,
-            parts,
-            unauthorized(relying_party, parts, unknown),
-        )),
+        Unauthenticated::Reject401 => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
         Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
         Unauthenticated::RedirectToLogin => redirect(relying_party, parts, unknown),
@@ -63,6 +59,10 @@ pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &s
         Ok(Err(unknown)) => unknown,
         Err(error) => {
             let failed = refuse::fail(relying_party, parts, &error);
+            // Style sheets and health checks need nobody's session; the failure is in the log.
+            if is_open(relying_party.settings(), parts, path) {
+                return Verdict::Admit(None);
+            }
             return Verdict::Answer(reply::secure(failed, &parts.method));
         }
     };
@@ -80,8 +80,7 @@ fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
 fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
     let settings = relying_party.settings();
     if !asker::navigates(parts) || settings.redirect_to.is_none() {
-        let refused = unauthorized(relying_party, parts, unknown);
-        return Verdict::Answer(forget(relying_party, parts, refused));
+        return Verdict::Answer(turn_away(relying_party, parts, unknown));
     }
     if wire::cookie::returned(&parts.headers) {
         return Verdict::Answer(looping(relying_party, parts));
@@ -130,17 +129,15 @@ pub(super) fn unauthorized(
     reply::secure(refused, &parts.method)
 }
 
-/// A cookie that proves nothing is deleted with the refusal, so that it is not sent for ever.
-fn forget(
-    relying_party: &RelyingParty,
-    parts: &Parts,
-    mut response: Response<Bytes>,
-) -> Response<Bytes> {
-    if wire::cookie::has_session(&parts.headers) {
+/// 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
+/// session past its end stays, for it may still be refreshed.
+fn turn_away(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Response<Bytes> {
+    let mut refused = unauthorized(relying_party, parts, unknown);
+    if matches!(unknown, Unknown::Unreadable | Unknown::Ended) {
         let deleted = relying_party.cookies().delete_session(&parts.headers);
-        reply::set_cookies(&mut response, deleted);
+        reply::set_cookies(&mut refused, deleted);
     }
-    response
+    refused
 }
 
 fn forbidden(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {

@@ -1,0 +1,90 @@
+//! The cast of the stories: a [`Browser`], an [`App`] behind the real layer, a [`FakeProvider`], a
+//! [`TestStore`] and a [`ManualClock`]. No ports, no sleeps.
+//!
+//! ```ignore
+//! let mut story = Story::new();
+//! story.browser.sign_in(&story.provider, "alice").await;
+//! assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
+//! ```
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "every story needs a part of the cast, and a story that goes wrong says so by a panic"
+)]
+
+use easyauth::ConfigBuilder;
+
+mod app;
+mod browser;
+mod clock;
+mod log;
+mod provider;
+mod signing;
+mod store;
+
+pub use app::{Answer, App, config, key};
+pub use browser::Browser;
+pub use clock::ManualClock;
+pub use log::Log;
+pub use provider::{
+    Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, network, s256,
+};
+pub use signing::SigningKey;
+pub use store::{TestStore, Verb};
+
+/// One browser, one application, one provider.
+pub struct Story {
+    pub clock: ManualClock,
+    pub store: TestStore,
+    pub provider: FakeProvider,
+    pub app: App,
+    pub browser: Browser,
+}
+
+impl Story {
+    pub fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    /// A story in which the application is configured a little differently.
+    pub fn with(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        let clock = ManualClock::new();
+        let store = TestStore::new();
+        let provider = FakeProvider::new("op", &clock);
+        let config = config(std::slice::from_ref(&provider), &store, &clock);
+        let app = App::new(change(config).build().unwrap(), &clock);
+        let browser = Browser::new(&app);
+        Self { clock, store, provider, app, browser }
+    }
+
+    /// `user` signs in in the browser, whatever comes of it.
+    pub async fn try_sign_in(&mut self, user: &str) -> Answer {
+        self.browser.try_sign_in(&self.provider, user).await
+    }
+
+    /// `user` signs in in the browser.
+    pub async fn sign_in(&mut self, user: &str) {
+        self.browser.sign_in(&self.provider, user).await;
+    }
+
+    /// Another browser of somebody.
+    pub fn another_browser(&self) -> Browser {
+        Browser::new(&self.app)
+    }
+
+    /// Asserts that a login was refused with `status` and has left nothing behind: no session, no
+    /// record, no pending login that could be tried again, and no call to the provider beyond
+    /// `asked`.
+    pub fn assert_refused(&self, answer: &Answer, status: u16, asked: &[Document]) {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.refusal.is_some(), "{answer:?}");
+        assert!(!answer.gives_session() && !self.browser.has_session(), "{answer:?}");
+        assert_eq!(self.store.writes(), 0, "{answer:?}");
+        assert_eq!(self.provider.take_asked(), asked, "{answer:?}");
+        assert_eq!(self.provider.strays(), [""; 0]);
+    }
+}

@@ -58,7 +58,8 @@
 //! [`build`](ConfigBuilder::build) checks the configuration without IO, [`open`](Config::open)
 //! reaches the keys and the token store, and providers are first called when somebody signs in, so
 //! the application starts while they are away. A file such as Azure's `auth.json` configures the
-//! same by [`ConfigBuilder::from_auth_json`], which lists all settings.
+//! same by [`ConfigBuilder::from_auth_json`], which lists all settings. When the server stops,
+//! [`drain`](EasyAuthLayer::drain) waits for token refreshes that are under way.
 //!
 //! # Where to put the layer
 //!
@@ -90,7 +91,7 @@
 //! `Router::nest` the original path counts, not what is left of it (feature `axum`).
 //!
 //! The service's error type stays what it is: a refusal of ours is a response, with a [`Refusal`] in
-//! its extensions that says why. The service must be [`Clone`], as axum's and hyper's are.
+//! its extensions that says why. The service must be [`Clone`], as axum's routers are.
 //!
 //! # Why these defaults
 //!
@@ -100,8 +101,8 @@
 //!   request says of the host is the sender's choice.
 //! * **Tokens rest in encrypted files**, with keys that are made at the first start, so that a
 //!   restart signs nobody out and nothing needs to be set up first.
-//! * **A session is a record and the cookie only its name**, so that signing out ends it everywhere
-//!   and the cookie stays under 300 bytes.
+//! * **A session is a record and the cookie only its name**, so that signing out ends it for every
+//!   copy of the cookie, and the cookie stays under 300 bytes.
 //! * **A session lasts eight hours, and a login may take five minutes**, as on Azure.
 //! * **The cookie is `SameSite=Lax`**: no other site can act with it by a form or a script.
 //! * **Unknown settings are errors.** A misspelt `excludedPath` that is ignored opens or closes
@@ -114,8 +115,6 @@
 //! | `axum` | yes | [`Principal`] and `Option<Principal>` as extractors; the original path under `Router::nest` |
 //! | `conformance` | no | `store::conformance`: the suite that every token store must pass |
 //! | `dev-idp` | no | `dev_idp`: an OpenID provider for development and tests, on loopback only |
-//!
-//! A feature adds; it changes nothing that is there without it.
 //!
 //! # Modules
 //!

@@ -85,13 +85,18 @@ where
 }
 
 impl<S> EasyAuth<S> {
-    fn answer<ReqBody>(&self, route: Route, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody>
+    fn answer<ReqBody>(
+        &mut self,
+        route: Route,
+        request: Request<ReqBody>,
+    ) -> ResponseFuture<S, ReqBody>
     where
-        S: Service<Request<ReqBody>>,
+        S: Service<Request<ReqBody>> + Clone,
         ReqBody: Body + Send + 'static,
         ReqBody::Data: Send,
         ReqBody::Error: Into<BoxError>,
     {
+        self.release();
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
@@ -115,6 +120,7 @@ impl<S> EasyAuth<S> {
     {
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
+            self.release();
             return ResponseFuture::answer(response);
         }
         let path = uri_of(&parts).path().to_owned();
@@ -134,7 +140,10 @@ impl<S> EasyAuth<S> {
                 known.introduce(&mut request);
                 ResponseFuture::vouched(self.inner.call(request))
             }
-            Verdict::Answer(response) => ResponseFuture::answer(response),
+            Verdict::Answer(response) => {
+                self.release();
+                ResponseFuture::answer(response)
+            }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);
                 let relying_party = self.relying_party.clone();
@@ -147,6 +156,15 @@ impl<S> EasyAuth<S> {
                 ResponseFuture::settle(future, waiting)
             }
         }
+    }
+
+    /// Gives back what the service has reserved for a call that will not come, such as a permit:
+    /// whoever holds us may be idle for long.
+    fn release(&mut self)
+    where
+        S: Clone,
+    {
+        drop(take_ready(&mut self.inner));
     }
 
     fn insist_on_https(&self, parts: &Parts) -> Option<Response<bytes::Bytes>> {

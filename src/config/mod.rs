@@ -6,6 +6,7 @@
 
 mod azure;
 mod builder;
+mod checks;
 mod env;
 mod error;
 mod open;

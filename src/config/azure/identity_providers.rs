@@ -3,7 +3,7 @@
 use super::extensions::{Extensions, ProviderExtension};
 use super::owned;
 use super::section::Section;
-use crate::config::builder::check_name;
+use crate::config::checks::check_name;
 use crate::config::env::Environment;
 use crate::config::{ConfigBuilder, ConfigError};
 use crate::oauth::json::{Object, Value};

@@ -1,4 +1,4 @@
-//! `GET|POST /.auth/login/<provider>/callback`: back from the provider (contract §3.3).
+//! `GET|POST /.auth/login/<provider>/callback`: back from the provider.
 
 use std::time::Duration;
 

@@ -25,8 +25,7 @@ fn document(answer: &Answer) -> Value {
 }
 
 fn claims(answer: &Answer, typ: &str) -> Vec<String> {
-    let claims: Vec<Claim> =
-        serde_json::from_value(answer.principal()["claims"].clone()).unwrap();
+    let claims: Vec<Claim> = serde_json::from_value(answer.principal()["claims"].clone()).unwrap();
     claims.into_iter().filter(|claim| claim.typ == typ).map(|claim| claim.val).collect()
 }
 
@@ -96,7 +95,8 @@ async fn t_03_no_legal_spelling_of_a_name_gets_through() {
     let story = Story::with(|config| config.unauthenticated(Unauthenticated::Allow));
     let legal = (0..=255u8).filter(|byte| HeaderName::from_bytes(&[*byte]).is_ok());
     for byte in legal.filter(|byte| !byte.is_ascii_alphanumeric()) {
-        for name in ["x-ms-client-principal", "X-MS-CLIENT-PRINCIPAL-IDP", "x-ms-token-op-id-token"] {
+        for name in ["x-ms-client-principal", "X-MS-CLIENT-PRINCIPAL-IDP", "x-ms-token-op-id-token"]
+        {
             let spelled = name.replace('-', &char::from(byte).to_string());
             let request = Request::get("/").header(spelled.as_str(), "forged");
             let answer = story.another_browser().send_raw(request).await;
@@ -367,11 +367,12 @@ async fn an_inner_layer_leaves_the_identity_that_an_outer_one_has_found() {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let outer = {
         let seen = std::sync::Arc::clone(&seen);
-        let service = tower::service_fn(move |request: Request<http_body_util::Full<bytes::Bytes>>| {
-            let found = request.headers().get("x-ms-client-principal-id").cloned();
-            *seen.lock().unwrap() = found;
-            async { Ok::<_, std::convert::Infallible>(http::Response::new(String::new())) }
-        });
+        let service =
+            tower::service_fn(move |request: Request<http_body_util::Full<bytes::Bytes>>| {
+                let found = request.headers().get("x-ms-client-principal-id").cloned();
+                *seen.lock().unwrap() = found;
+                async { Ok::<_, std::convert::Infallible>(http::Response::new(String::new())) }
+            });
         let config = config(std::slice::from_ref(&story.provider), &story.store, &story.clock);
         EasyAuthLayer::new(config.build().unwrap()).layer(inner.layer(service))
     };

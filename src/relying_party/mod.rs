@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
 use self::documents::Documents;
-pub(crate) use self::login::{Beginning, Begun, Finished};
+pub(crate) use self::login::{Beginning, Begun, Finished, Unfinished};
 use self::records::Records;
 use self::spent::SpentLogins;
 use crate::clock::Timestamp;

@@ -14,7 +14,7 @@ use super::{not_found, reply};
 use crate::error::{Error, SubStatus};
 use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
 use crate::principal::ProviderId;
-use crate::relying_party::{Finished, Provider, RelyingParty};
+use crate::relying_party::{Finished, Provider, RelyingParty, Unfinished};
 use crate::return_to::ReturnTo;
 
 pub(super) async fn answer<B>(
@@ -40,7 +40,11 @@ where
     };
     match finish(relying_party, provider, &form, parts).await {
         Ok(finished) => render(relying_party, &provider.id, parts, finished),
-        Err(error) => refuse::fail(relying_party, parts, &error),
+        Err(Unfinished { error, cookies }) => {
+            let mut response = refuse::fail(relying_party, parts, &error);
+            reply::set_cookies(&mut response, cookies);
+            response
+        }
     }
 }
 
@@ -49,8 +53,8 @@ async fn finish(
     provider: &Provider,
     form: &[u8],
     parts: &Parts,
-) -> Result<Finished, Error> {
-    let response = AuthorizationResponse::parse(form)?;
+) -> Result<Finished, Unfinished> {
+    let response = AuthorizationResponse::parse(form).map_err(Error::from)?;
     relying_party.finish_login(provider, response, &parts.headers).await
 }
 

@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use crate::routes::Verdict;
 use crate::store::BoxFuture;
+use crate::wire;
 
 pin_project! {
     /// The response that [`EasyAuth`](crate::EasyAuth) is about to give.
@@ -31,7 +32,12 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
         /// The application answers. The way of every signed-in request: nothing is boxed.
-        Inner { #[pin] future: F },
+        Inner {
+            #[pin]
+            future: F,
+            // A session vouched for the request: its answer is for one pair of eyes.
+            vouched: bool,
+        },
         /// We have answered.
         Answer { response: Option<Response<Bytes>> },
         /// One of our routes answers.
@@ -54,8 +60,14 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    /// The application's answer to anybody.
     pub(crate) const fn inner(future: S::Future) -> Self {
-        Self { state: State::Inner { future } }
+        Self { state: State::Inner { future, vouched: false } }
+    }
+
+    /// The application's answer to somebody whom a session vouches for.
+    pub(crate) const fn vouched(future: S::Future) -> Self {
+        Self { state: State::Inner { future, vouched: true } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
@@ -84,8 +96,11 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Inner { future } => {
-                    let response = ready!(future.poll(context))?;
+                StateProjection::Inner { future, vouched } => {
+                    let mut response = ready!(future.poll(context))?;
+                    if *vouched {
+                        wire::header::keep_private(response.headers_mut());
+                    }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 // Polled again after it was ready, it has nothing more to say; a future may.
@@ -116,10 +131,10 @@ where
 {
     match (verdict, waiting) {
         (Verdict::Admit(known), Some(Waiting { mut service, mut request })) => {
-            if let Some(known) = known {
+            if let Some(known) = &known {
                 known.introduce(&mut request);
             }
-            State::Inner { future: service.call(request) }
+            State::Inner { future: service.call(request), vouched: known.is_some() }
         }
         (Verdict::Answer(response), _) => State::Answer { response: Some(response) },
         (Verdict::Admit(_) | Verdict::SignIn, _) => State::Answer { response: None },

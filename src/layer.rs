@@ -1,7 +1,5 @@
 //! What you put around your service.
 
-use std::sync::Arc;
-
 use tower_layer::Layer;
 
 use crate::config::Config;
@@ -13,14 +11,20 @@ use crate::service::EasyAuth;
 /// Cheap to clone; clones share sessions, caches and logins under way.
 #[derive(Clone, Debug)]
 pub struct EasyAuthLayer {
-    relying_party: Arc<RelyingParty>,
+    relying_party: RelyingParty,
 }
 
 impl EasyAuthLayer {
     /// The layer of `config`. Does no IO and needs no runtime.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { relying_party: Arc::new(RelyingParty::new(config)) }
+        Self { relying_party: RelyingParty::new(config) }
+    }
+
+    /// Waits for token refreshes that are under way. Call it when the server has stopped taking
+    /// requests: a refresh that is cut off may cost its user a new sign-in.
+    pub async fn drain(&self) {
+        self.relying_party.drain().await;
     }
 }
 
@@ -28,6 +32,6 @@ impl<S> Layer<S> for EasyAuthLayer {
     type Service = EasyAuth<S>;
 
     fn layer(&self, inner: S) -> EasyAuth<S> {
-        EasyAuth::new(inner, Arc::clone(&self.relying_party))
+        EasyAuth::new(inner, self.relying_party.clone())
     }
 }

@@ -1,9 +1,11 @@
 //! What the token store keeps of one user of one provider.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::principal::{Claim, Identity, Issuer, Principal, Subject};
+use crate::secret::Secret;
 use crate::session::{Authentication, Session, SessionId};
 use crate::token::TokenSet;
 
@@ -24,8 +26,25 @@ pub(crate) struct Record {
 pub(crate) struct Grant {
     /// One more with each sign-in and each refresh, so that the newer of two copies can be told.
     pub(crate) generation: u64,
+    pub(crate) issued_at: Timestamp,
     pub(crate) tokens: Arc<TokenSet>,
     pub(crate) identity: Identity,
+    /// Where in the claims those begin that the ID token did not state; a refreshed ID token leaves
+    /// them as they are.
+    pub(crate) told_from: usize,
+    /// Absent if the provider knows no ID tokens.
+    pub(crate) original: Option<Original>,
+}
+
+/// What the ID token of a sign-in said that those of its refreshes must repeat (OpenID Connect
+/// Core §12.2).
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    pub(crate) subject: Subject,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) authorized_party: Option<String>,
+    pub(crate) auth_time: Option<Timestamp>,
+    pub(crate) nonce: Option<Secret<String>>,
 }
 
 /// The right to call the provider's token endpoint for a grant.
@@ -59,12 +78,18 @@ impl Record {
     }
 
     /// Adds `session`, making room among `most` as needed: expired sessions go first, then those
-    /// whose renewal is longest ago.
-    pub(crate) fn admit(&mut self, session: Session, most: usize, now: Timestamp) {
-        self.sessions.retain(|held| held.expires_at > now && held.id != session.id);
+    /// whose renewal is longest ago. Sessions that ended at or before `forgotten` go in any case.
+    pub(crate) fn admit(
+        &mut self,
+        session: Session,
+        most: usize,
+        now: Timestamp,
+        forgotten: Timestamp,
+    ) {
+        self.sessions.retain(|held| held.expires_at > forgotten && held.id != session.id);
         while self.sessions.len() >= most.max(1) {
-            let idlest =
-                self.sessions.iter().min_by_key(|held| held.renewed_at).map(|held| held.id);
+            let worth = |held: &&Session| (held.expires_at > now, held.renewed_at);
+            let idlest = self.sessions.iter().min_by_key(worth).map(|held| held.id);
             let Some(idlest) = idlest else { break };
             self.end(idlest);
         }
@@ -76,6 +101,22 @@ impl Record {
         let before = self.sessions.len();
         self.sessions.retain(|session| session.id != id);
         self.sessions.len() < before
+    }
+
+    /// Whether the access token is in the last tenth of its life, or its last five minutes, and can
+    /// be had anew.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let Grant { issued_at, tokens, .. } = &self.grant;
+        let Some(expires_at) = tokens.expires_at.filter(|_| tokens.refresh_token.is_some()) else {
+            return false;
+        };
+        let tenth = expires_at.since(*issued_at) / 10;
+        now >= expires_at.before(tenth.min(LONGEST_NOTICE))
+    }
+
+    /// Whether the access token has expired, and can be had anew.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.grant.tokens.refresh_token.is_some() && self.grant.tokens.expired(now)
     }
 
     /// Whether any session is still to expire.
@@ -121,6 +162,7 @@ impl Session {
     }
 }
 
+const LONGEST_NOTICE: Duration = Duration::from_secs(300);
 const AUTH_TIME: &str = "auth_time";
 const ACR: &str = "http://schemas.microsoft.com/claims/authnclassreference";
 const AMR: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
@@ -156,7 +198,14 @@ mod tests {
                 Claim::new("name", "Alice"),
             ],
         };
-        let grant = Grant { generation: 7, tokens: Arc::default(), identity };
+        let grant = Grant {
+            generation: 7,
+            issued_at: Timestamp::default(),
+            tokens: Arc::default(),
+            identity,
+            told_from: 4,
+            original: None,
+        };
         Record {
             issuer: Issuer::new("https://op"),
             subject: Subject::new("alice"),
@@ -173,11 +222,16 @@ mod tests {
     #[test]
     fn room_is_made_by_dropping_the_expired_and_then_the_longest_unrenewed() {
         let now = Timestamp::from_unix(100);
-        let mut record = record(vec![session(1, 50, 99), session(2, 30, 200), session(3, 20, 200)]);
+        let held = [(1, 90, 99), (2, 30, 200), (3, 20, 200), (4, 50, 10)];
+        let held = held.map(|(id, renewed, expires)| session(id, renewed, expires)).to_vec();
+        let mut record = record(held);
 
-        record.admit(session(4, 100, 300), 2, now);
-
-        assert_eq!(ids(&record), [2, 4]);
+        record.admit(session(5, 100, 300), 10, now, Timestamp::from_unix(10));
+        assert_eq!(ids(&record), [1, 2, 3, 5]);
+        record.admit(session(6, 100, 300), 4, now, Timestamp::from_unix(10));
+        assert_eq!(ids(&record), [2, 3, 5, 6]);
+        record.admit(session(7, 100, 300), 4, now, Timestamp::from_unix(10));
+        assert_eq!(ids(&record), [2, 5, 6, 7]);
         assert_eq!(record.expires_at(), Timestamp::from_unix(300));
         assert!(record.alive(now));
     }

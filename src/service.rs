@@ -1,6 +1,5 @@
 //! The door: each request is for one of our routes, from somebody known, or from a stranger.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
@@ -23,11 +22,11 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub struct EasyAuth<S> {
     inner: S,
-    relying_party: Arc<RelyingParty>,
+    relying_party: RelyingParty,
 }
 
 impl<S> EasyAuth<S> {
-    pub(crate) const fn new(inner: S, relying_party: Arc<RelyingParty>) -> Self {
+    pub(crate) const fn new(inner: S, relying_party: RelyingParty) -> Self {
         Self { inner, relying_party }
     }
 
@@ -76,9 +75,9 @@ where
             return self.answer(route, request);
         }
         match self.relying_party.recognise(request.headers()) {
-            Recognised::Known(known) if !is_plain(request.extensions()) => {
+            Recognised::Known(known) if !is_suspicious(&request) => {
                 known.introduce(&mut request);
-                ResponseFuture::inner(self.inner.call(request))
+                ResponseFuture::vouched(self.inner.call(request))
             }
             recognised => self.look_closer(recognised, request),
         }
@@ -86,19 +85,24 @@ where
 }
 
 impl<S> EasyAuth<S> {
-    fn answer<ReqBody>(&self, route: Route, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody>
+    fn answer<ReqBody>(
+        &mut self,
+        route: Route,
+        request: Request<ReqBody>,
+    ) -> ResponseFuture<S, ReqBody>
     where
-        S: Service<Request<ReqBody>>,
+        S: Service<Request<ReqBody>> + Clone,
         ReqBody: Body + Send + 'static,
         ReqBody::Data: Send,
         ReqBody::Error: Into<BoxError>,
     {
+        self.release();
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             return ResponseFuture::answer(response);
         }
         parts.uri = uri_of(&parts).clone();
-        let relying_party = Arc::clone(&self.relying_party);
+        let relying_party = self.relying_party.clone();
         let request = Request::from_parts(parts, body);
         ResponseFuture::route(Box::pin(async move {
             routes::answer(&relying_party, route, request).await
@@ -116,28 +120,33 @@ impl<S> EasyAuth<S> {
     {
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
+            self.release();
             return ResponseFuture::answer(response);
         }
         let path = uri_of(&parts).path().to_owned();
         let verdict = match recognised {
-            Recognised::Known(known) => Verdict::Admit(Some(known)),
+            Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
             Recognised::Unknown(unknown) => {
                 routes::unauthenticated(&self.relying_party, &parts, &path, unknown)
             }
         };
         match verdict {
-            Verdict::Admit(known) => {
-                let mut request = Request::from_parts(parts, body);
-                if let Some(known) = known {
-                    known.introduce(&mut request);
-                }
-                ResponseFuture::inner(self.inner.call(request))
+            Verdict::Admit(None) => {
+                ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
             }
-            Verdict::Answer(response) => ResponseFuture::answer(response),
+            Verdict::Admit(Some(known)) => {
+                let mut request = Request::from_parts(parts, body);
+                known.introduce(&mut request);
+                ResponseFuture::vouched(self.inner.call(request))
+            }
+            Verdict::Answer(response) => {
+                self.release();
+                ResponseFuture::answer(response)
+            }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);
-                let relying_party = Arc::clone(&self.relying_party);
+                let relying_party = self.relying_party.clone();
                 let waiting = Waiting {
                     service: take_ready(&mut self.inner),
                     request: Request::from_parts(parts, body),
@@ -147,6 +156,15 @@ impl<S> EasyAuth<S> {
                 ResponseFuture::settle(future, waiting)
             }
         }
+    }
+
+    /// Gives back what the service has reserved for a call that will not come, such as a permit:
+    /// whoever holds us may be idle for long.
+    fn release(&mut self)
+    where
+        S: Clone,
+    {
+        drop(take_ready(&mut self.inner));
     }
 
     fn insist_on_https(&self, parts: &Parts) -> Option<Response<bytes::Bytes>> {
@@ -188,8 +206,12 @@ impl ConnectionScheme {
     }
 }
 
-fn is_plain(extensions: &Extensions) -> bool {
-    extensions.get::<ConnectionScheme>().is_some_and(|scheme| *scheme.scheme() == Scheme::HTTP)
+/// Whether a request is worth a second look although it has a session: it may have been sent by
+/// another site, or come in clear.
+fn is_suspicious<B>(request: &Request<B>) -> bool {
+    let plain = |scheme: &ConnectionScheme| *scheme.scheme() == Scheme::HTTP;
+    routes::changes(request.method(), request.headers())
+        || request.extensions().get::<ConnectionScheme>().is_some_and(plain)
 }
 
 /// The address that was asked for, before a router took a prefix off.

@@ -1,24 +1,18 @@
-//! A configuration in code, and the checks that every configuration passes.
+//! A configuration in code.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::paths::PathPatterns;
 use super::{
-    Config, ConfigError, Keys, SessionLifetime, SessionSettings, Settings, StoreChoice,
-    Unauthenticated,
+    Config, ConfigError, Keys, SessionLifetime, SessionSettings, StoreChoice, Unauthenticated,
+    checks,
 };
-use crate::api_prefix::ApiPrefix;
 use crate::clock::{Clock, SystemClock};
 use crate::http_client::HttpClient;
-use crate::origin::PublicOrigin;
-use crate::principal::ProviderId;
-use crate::provider::{IssuerSource, OpenIdConnect};
-use crate::return_to::Destinations;
-use crate::seal::{Key, MAX_APP_ID};
-use crate::store::{Scope, TokenStore};
+use crate::provider::OpenIdConnect;
+use crate::seal::Key;
+use crate::store::TokenStore;
 
 /// A configuration on its way. [`build`](Self::build) checks it.
 ///
@@ -88,12 +82,29 @@ impl Default for ConfigBuilder {
 }
 
 impl ConfigBuilder {
+    /// Whether there is anything to do at all, Azure's `platform.enabled`. Yes unless set.
+    ///
+    /// # Security
+    ///
+    /// Switched off, every request reaches the application.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
     /// Where browsers find the application: scheme, host and, if need be, port. Required.
     ///
     /// Redirects, cookies and the redirect URI that is registered at providers follow from it,
     /// never from what a request says of itself. `http` is for loopback only.
     pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
         self.public_origin = Some(origin.into());
+        self
+    }
+
+    /// The [public origin](Self::public_origin) unless another is set by then; for programs that
+    /// know the address they listen on.
+    pub fn default_public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin.get_or_insert_with(|| origin.into());
         self
     }
 
@@ -162,6 +173,13 @@ impl ConfigBuilder {
     /// directory](Self::state_directory) unless set.
     pub fn token_store(mut self, store: impl TokenStore) -> Self {
         self.token_store = StoreChoice::Given(Arc::new(store));
+        self
+    }
+
+    /// Keeps records in encrypted files in `directory`, instead of below the [state
+    /// directory](Self::state_directory).
+    pub fn token_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.token_store = StoreChoice::File(Some(directory.into()));
         self
     }
 
@@ -238,10 +256,28 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether the access tokens of active users are refreshed before they expire, so that the
+    /// application hardly ever gets an expired one. Yes unless set.
+    pub fn refresh_ahead(mut self, ahead: bool) -> Self {
+        self.session.refresh_ahead = ahead;
+        self
+    }
+
     /// How long a login may take, from the redirect to the provider until its callback. A later one
     /// is refused, and the user starts over. 5 minutes unless set (`nonceExpirationInterval`).
     pub fn login_timeout(mut self, timeout: Duration) -> Self {
         self.login_timeout = timeout;
+        self
+    }
+
+    /// Whether an ID token must carry the nonce of the login that it answers. Yes unless set.
+    ///
+    /// # Security
+    ///
+    /// `false` is for finding out what is wrong with a provider: without the nonce, a stolen code
+    /// can be put into somebody else's login.
+    pub fn validate_nonce(mut self, validate: bool) -> Self {
+        self.validate_nonce = validate;
         self
     }
 
@@ -263,226 +299,6 @@ impl ConfigBuilder {
     ///
     /// [`ConfigError`] names the first setting that cannot stand, and the remedy.
     pub fn build(self) -> Result<Config, ConfigError> {
-        self.check_keys()?;
-        self.check_limits()?;
-        let origin = self.origin()?;
-        let api_prefix = match &self.api_prefix {
-            Some(prefix) => ApiPrefix::parse(prefix).map_err(|error| {
-                ConfigError::new("httpSettings.routes.apiPrefix", error.to_string())
-            })?,
-            None => ApiPrefix::default(),
-        };
-        let destinations =
-            Destinations::new(origin.clone(), api_prefix.clone(), &self.external_urls).map_err(
-                |error| ConfigError::new("login.allowedExternalRedirectUrls", error.to_string()),
-            )?;
-        let excluded = PathPatterns::parse(&self.excluded_paths).map_err(|error| {
-            ConfigError::new("globalValidation.excludedPaths", error.to_string())
-        })?;
-        let logout_path = self.logout_path.map(check_logout_path).transpose()?;
-        let providers = check_providers(self.providers)?;
-        let unauthenticated = self.unauthenticated.unwrap_or(if providers.is_empty() {
-            Unauthenticated::Allow
-        } else {
-            Unauthenticated::RedirectToLogin
-        });
-        let redirect_to = check_redirect(self.redirect_to, &providers, unauthenticated)?;
-        Ok(Config::new(Settings {
-            enabled: self.enabled,
-            origin,
-            api_prefix,
-            logout_path,
-            destinations,
-            providers,
-            redirect_to,
-            unauthenticated,
-            excluded,
-            require_https: self.require_https,
-            token_store: self.token_store,
-            state_directory: self.state_directory,
-            keys: self.keys,
-            app_id: self.app_id,
-            session: self.session,
-            login_timeout: self.login_timeout,
-            validate_nonce: self.validate_nonce,
-            http_client: self.http_client,
-            clock: self.clock,
-        }))
-    }
-
-    fn origin(&self) -> Result<PublicOrigin, ConfigError> {
-        const SETTING: &str = "easyauth.publicOrigin";
-        let Some(origin) = &self.public_origin else {
-            let problem = "the address that browsers use is not set; set it to something like \
-                           https://app.example, or set WEBSITE_HOSTNAME";
-            return Err(ConfigError::new(SETTING, problem));
-        };
-        PublicOrigin::parse(origin).map_err(|error| ConfigError::new(SETTING, error.to_string()))
-    }
-
-    fn check_keys(&self) -> Result<(), ConfigError> {
-        let Keys { encryption, signing, user_id } = &self.keys;
-        let lists = [("encryptionSettingNames", encryption), ("signingSettingNames", signing)];
-        for (name, keys) in lists {
-            if keys.len() > MAX_KEYS {
-                let problem = format!("there are more than {MAX_KEYS} keys; take retired ones off");
-                return Err(ConfigError::new(format!("easyauth.keys.{name}"), problem));
-            }
-        }
-        let all: Vec<&Key> = encryption.iter().chain(signing).chain(user_id).collect();
-        let equal = |(index, key): (usize, &&Key)| all.iter().skip(index + 1).any(|k| k.is(key));
-        if all.iter().enumerate().any(equal) {
-            let problem = "two of the keys are the same; make each with `openssl rand -hex 32`";
-            return Err(ConfigError::new("easyauth.keys", problem));
-        }
-        let configured = !encryption.is_empty() && !signing.is_empty() && user_id.is_some();
-        if let StoreChoice::Given(store) = &self.token_store
-            && store.scope() == Scope::Shared
-            && !configured
-        {
-            let problem = "a token store that several machines share needs configured keys: set \
-                           WEBSITE_AUTH_ENCRYPTION_KEY, WEBSITE_AUTH_SIGNING_KEY and the user id \
-                           key to the same values on each";
-            return Err(ConfigError::new("easyauth.keys", problem));
-        }
-        Ok(())
-    }
-
-    fn check_limits(&self) -> Result<(), ConfigError> {
-        let SessionSettings { lifetime, absolute, window, most_per_user, .. } = self.session;
-        let fixed = if let SessionLifetime::Fixed(fixed) = lifetime { fixed } else { absolute };
-        for (setting, value, most) in [
-            ("login.cookieExpiration.timeToExpiration", fixed, MAX_LIFETIME),
-            ("easyauth.session.absoluteLifetime", absolute, MAX_LIFETIME),
-            ("login.nonce.nonceExpirationInterval", self.login_timeout, MAX_LOGIN),
-        ] {
-            if value < Duration::from_secs(1) || value > most {
-                let problem = format!("must be from 1 second to {} days", most.as_secs() / 86_400);
-                return Err(ConfigError::new(setting, problem));
-            }
-        }
-        if window > MAX_LIFETIME {
-            let problem = format!("must be at most {} hours", MAX_LIFETIME.as_secs() / 3_600);
-            return Err(ConfigError::new("login.tokenStore.tokenRefreshExtensionHours", problem));
-        }
-        if most_per_user == 0 {
-            let problem = "must be at least 1: a user needs a session to be signed in";
-            return Err(ConfigError::new("easyauth.session.maxPerUser", problem));
-        }
-        if self.app_id.len() > MAX_APP_ID {
-            let problem = format!("must have at most {MAX_APP_ID} bytes");
-            return Err(ConfigError::new("easyauth.appId", problem));
-        }
-        Ok(())
+        checks::check(self).map(Config::new)
     }
 }
-
-fn check_providers(
-    providers: Vec<OpenIdConnect>,
-) -> Result<Vec<(ProviderId, OpenIdConnect)>, ConfigError> {
-    let mut names = HashSet::new();
-    let mut checked = Vec::with_capacity(providers.len());
-    for provider in providers {
-        let id = check_provider(&provider)?;
-        if !names.insert(id.as_str().to_ascii_lowercase()) {
-            let problem = "there are two providers of this name; names must differ, also in case";
-            return Err(ConfigError::new(setting_of(&provider.name), problem));
-        }
-        checked.push((id, provider));
-    }
-    Ok(checked)
-}
-
-fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
-    let setting = setting_of(&provider.name);
-    let fail =
-        |member: &str, problem: &str| Err(ConfigError::new(format!("{setting}.{member}"), problem));
-    let Some(id) = ProviderId::parse(&provider.name) else {
-        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
-        return Err(ConfigError::new(setting, problem));
-    };
-    if FIXED_WORDS.contains(&provider.name.to_ascii_lowercase().as_str()) {
-        return Err(ConfigError::new(
-            setting,
-            "this name is one of our own routes; choose another",
-        ));
-    }
-    if provider.client_id.is_empty() {
-        return fail(
-            "registration.clientId",
-            "is empty; set it to the id that the provider gave you",
-        );
-    }
-    if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        return fail("registration.clientCredential", "the secret is empty; set it");
-    }
-    let address = "registration.openIdConnectConfiguration";
-    let Some((_, url)) = provider.source.candidates() else {
-        let problem = match provider.source {
-            IssuerSource::Issuer(_) => "the issuer is no address; set it as the provider writes it",
-            IssuerSource::MetadataUrl(_) => {
-                "wellKnownOpenIdConfiguration must be an address that ends in \
-                 /.well-known/openid-configuration"
-            }
-        };
-        return fail(address, problem);
-    };
-    if !is_trustworthy(&url) {
-        return fail(address, "the issuer must be https; plain http is for loopback only");
-    }
-    Ok(id)
-}
-
-fn is_trustworthy(url: &url::Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
-}
-
-fn check_redirect(
-    named: Option<String>,
-    providers: &[(ProviderId, OpenIdConnect)],
-    unauthenticated: Unauthenticated,
-) -> Result<Option<ProviderId>, ConfigError> {
-    const SETTING: &str = "globalValidation.redirectToProvider";
-    if let Some(name) = named {
-        let found = providers.iter().find(|(id, _)| id.as_str() == name);
-        let Some((id, _)) = found else {
-            let problem = "names no configured provider; without one nobody could sign in";
-            return Err(ConfigError::new(SETTING, problem));
-        };
-        return Ok(Some(id.clone()));
-    }
-    match providers {
-        [(only, _)] => Ok(Some(only.clone())),
-        [] if unauthenticated == Unauthenticated::RedirectToLogin => {
-            let problem = "there is no provider to redirect to; configure one";
-            Err(ConfigError::new("identityProviders", problem))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn check_logout_path(path: String) -> Result<String, ConfigError> {
-    if path.starts_with('/') && crate::path::is_canonical(&path) {
-        return Ok(path);
-    }
-    let problem = "must be a plain path such as /signout";
-    Err(ConfigError::new("login.routes.logoutEndpoint", problem))
-}
-
-fn setting_of(provider: &str) -> String {
-    let name: String = provider.chars().filter(|c| !c.is_control()).take(64).collect();
-    format!("identityProviders.customOpenIdConnectProviders.{name}")
-}
-
-const MAX_KEYS: usize = 4;
-/// Ten years. Longer ones are mistakes, and the day in a seal must reach back that far.
-const MAX_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
-const MAX_LOGIN: Duration = Duration::from_secs(86_400);
-/// What follows `/.auth/login/` beside providers' names.
-const FIXED_WORDS: [&str; 3] = ["done", "complete", "iframereceiver"];

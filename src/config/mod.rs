@@ -4,10 +4,14 @@
 //! `auth.json`](ConfigBuilder::from_auth_json). Building checks everything and does no IO; what is
 //! on disk is reached by [`open`](Config::open).
 
+mod azure;
 mod builder;
+mod checks;
+mod env;
 mod error;
 mod open;
 pub(crate) mod paths;
+mod time_span;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -154,6 +158,8 @@ pub(crate) struct SessionSettings {
     pub(crate) most_per_user: usize,
     /// How long an ended session may live in another process's cache.
     pub(crate) revalidate: Duration,
+    /// Whether active users' tokens are refreshed before they expire.
+    pub(crate) refresh_ahead: bool,
 }
 
 impl SessionSettings {
@@ -182,6 +188,7 @@ impl Default for SessionSettings {
             window: Duration::from_secs(72 * 3_600),
             most_per_user: 100,
             revalidate: Duration::from_secs(5),
+            refresh_ahead: true,
         }
     }
 }

@@ -12,7 +12,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 
 pub(crate) use error::IdTokenError;
-use refreshed::Original;
 
 use super::json::{Object, Value};
 use super::jwa::Algorithm;
@@ -20,6 +19,7 @@ use super::jws::{self, Keys, Verified};
 use super::jwt;
 use crate::clock::Timestamp;
 use crate::principal::{Issuer, Subject};
+use crate::record::Original;
 use crate::secret::Secret;
 
 /// Checks an ID token that answers a login.

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, PkceCodeVerifier,
-    RedirectUrl, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, SyncHttpClient, TokenUrl,
 };
 use url::{Url, form_urlencoded};
 
@@ -51,27 +51,63 @@ pub(crate) fn redeem(
     code: &VerifiedCode,
 ) -> Option<Request<Bytes>> {
     let redirect_uri = RedirectUrl::new(redirect_uri.to_owned()).ok()?;
-    let mut writer = BasicClient::new(ClientId::new(client.id.to_owned()))
-        .set_token_uri(TokenUrl::from_url(endpoint.clone()))
-        .set_redirect_uri(redirect_uri)
-        .set_auth_type(match client.authentication {
-            ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
-            ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
-        });
-    if let Some(secret) = client.secret {
-        writer = writer.set_client_secret(ClientSecret::new(secret.expose().clone()));
-    }
     let verifier = PkceCodeVerifier::new(code.pending().code_verifier.expose().clone());
-    let written = RefCell::new(None);
-    // The crate sends what it writes through a closure: this one keeps it instead.
-    let _ = writer
-        .exchange_code(AuthorizationCode::new(code.code().expose().clone()))
-        .set_pkce_verifier(verifier)
-        .request(&|request: HttpRequest| {
-            written.replace(Some(request));
-            Ok::<_, Infallible>(Response::new(Vec::new()))
-        });
-    written.into_inner().map(|request| request.map(Bytes::from))
+    let writer = client.writer(endpoint).set_redirect_uri(redirect_uri);
+    let code = AuthorizationCode::new(code.code().expose().clone());
+    let keeper = Keeper::default();
+    drop(writer.exchange_code(code).set_pkce_verifier(verifier).request(&keeper));
+    keeper.into_request()
+}
+
+/// The request that asks `endpoint` for fresh tokens (RFC 6749 §6). It names no scopes: what was
+/// granted is to be granted again.
+pub(crate) fn refresh(
+    endpoint: &Url,
+    client: Client<'_>,
+    refresh_token: &Secret<String>,
+) -> Option<Request<Bytes>> {
+    let refresh_token = RefreshToken::new(refresh_token.expose().clone());
+    let keeper = Keeper::default();
+    drop(client.writer(endpoint).exchange_refresh_token(&refresh_token).request(&keeper));
+    keeper.into_request()
+}
+
+/// Keeps the request that `oauth2` writes and would have it send.
+#[derive(Default)]
+struct Keeper(RefCell<Option<HttpRequest>>);
+
+impl SyncHttpClient for Keeper {
+    type Error = Infallible;
+
+    fn call(&self, request: HttpRequest) -> Result<HttpResponse, Infallible> {
+        self.0.replace(Some(request));
+        Ok(Response::new(Vec::new()))
+    }
+}
+
+impl Keeper {
+    fn into_request(self) -> Option<Request<Bytes>> {
+        self.0.into_inner().map(|request| request.map(Bytes::from))
+    }
+}
+
+impl Client<'_> {
+    fn writer(
+        self,
+        endpoint: &Url,
+    ) -> BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>
+    {
+        let writer = BasicClient::new(ClientId::new(self.id.to_owned()))
+            .set_token_uri(TokenUrl::from_url(endpoint.clone()))
+            .set_auth_type(match self.authentication {
+                ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
+                ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
+            });
+        match self.secret {
+            Some(secret) => writer.set_client_secret(ClientSecret::new(secret.expose().clone())),
+            None => writer,
+        }
+    }
 }
 
 /// What the token endpoint granted.

@@ -3,13 +3,10 @@
 use crate::oauth::json::{Object, Value};
 use crate::principal::Claim;
 
-/// The claims of an ID token, and those that userinfo adds, in their order and under Easy Auth's
-/// names.
-pub(super) fn map(id_token: &Object, userinfo: Option<&Object>) -> Vec<Claim> {
-    let added = userinfo.into_iter().flat_map(Object::iter);
-    let added = added.filter(|(name, _)| id_token.get(name).is_none());
+/// What a document states, in its order and under Easy Auth's names.
+pub(super) fn map(document: &Object) -> Vec<Claim> {
     let mut claims = Vec::new();
-    for (name, value) in id_token.iter().chain(added) {
+    for (name, value) in document.iter() {
         push(&mut claims, typ(name), value);
     }
     claims
@@ -69,8 +66,7 @@ mod tests {
                  "address":{"country":"NZ"},"nothing":null,"email":"a@b","none":[]}"#,
         )
         .unwrap();
-        let userinfo = object(br#"{"sub":"1","email":"other@b","locale":"en"}"#).unwrap();
-        let mapped = map(&id_token, Some(&userinfo));
+        let mapped = map(&id_token);
         let lines: Vec<_> = mapped.iter().map(|c| format!("{}={}", c.typ, c.val)).collect();
 
         let identity = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
@@ -85,7 +81,6 @@ mod tests {
                 "groups=b".to_owned(),
                 r#"address={"country":"NZ"}"#.to_owned(),
                 format!("{identity}/emailaddress=a@b"),
-                "locale=en".to_owned(),
             ]
         );
     }

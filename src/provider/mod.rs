@@ -6,6 +6,7 @@
 mod claims;
 mod openid_connect;
 
+pub(crate) use openid_connect::Stated;
 pub use openid_connect::{IssuerSource, OpenIdConnect};
 
 pub use crate::oauth::authorization::ResponseMode;

@@ -9,7 +9,7 @@ use super::claims;
 use crate::oauth::authorization::ResponseMode;
 use crate::oauth::json::Object;
 use crate::oauth::token::ClientAuthentication;
-use crate::principal::{Identity, Issuer, ProviderId};
+use crate::principal::{Claim, Identity, Issuer, ProviderId};
 use crate::secret::Secret;
 
 /// An OpenID Connect provider.
@@ -200,15 +200,21 @@ impl OpenIdConnect {
         visitor.chain(&self.login_parameters).cloned().collect()
     }
 
-    /// Who the user is, by what the provider stated.
+    /// Who the user is: by what their ID token states, and for what it leaves open, by what they
+    /// were `told` of elsewhere.
     pub(crate) fn identity(
         &self,
         provider: &ProviderId,
         subject: &str,
         id_token: &Object,
-        userinfo: Option<&Object>,
-    ) -> Identity {
-        let claims = claims::map(id_token, userinfo);
+        told: &[Claim],
+    ) -> Stated {
+        let mut claims = claims::map(id_token);
+        let told_from = claims.len();
+        let added = told.iter().filter(|told| claims.iter().all(|claim| claim.typ != told.typ));
+        let added: Vec<Claim> = added.cloned().collect();
+        claims.extend(added);
+
         let configured = self.name_claim.as_deref().map(claims::typ);
         let standard = NAME_CLAIMS.map(claims::typ);
         let named = configured
@@ -220,8 +226,21 @@ impl OpenIdConnect {
             |claim| (claim.val.clone(), claim.typ.clone()),
         );
         let user_id = subject.to_owned();
-        Identity { provider: provider.clone(), user_id, name, name_typ, claims }
+        let identity = Identity { provider: provider.clone(), user_id, name, name_typ, claims };
+        Stated { identity, told_from }
     }
+
+    /// What a userinfo answer tells.
+    pub(crate) fn told(userinfo: &Object) -> Vec<Claim> {
+        claims::map(userinfo)
+    }
+}
+
+/// An identity, and where in its claims those begin that no ID token stated.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    pub(crate) identity: Identity,
+    pub(crate) told_from: usize,
 }
 
 impl IssuerSource {
@@ -272,7 +291,7 @@ mod tests {
     fn name(provider: &OpenIdConnect, claims: &str) -> (String, String) {
         let claims = object(claims.as_bytes()).unwrap();
         let id = ProviderId::parse("op").unwrap();
-        let identity = provider.identity(&id, "1", &claims, None);
+        let identity = provider.identity(&id, "1", &claims, &[]).identity;
         (identity.name, identity.name_typ)
     }
 
@@ -287,6 +306,20 @@ mod tests {
         assert_eq!(name(&provider().name_claim(email), all), pair("a@b", email));
         assert_eq!(name(&provider().name_claim("missing"), all), pair("Alice", "name"));
         assert_eq!(name(&provider(), r#"{"sub":"1","name":""}"#).0, "1");
+    }
+
+    #[test]
+    fn what_the_id_token_states_counts_before_what_userinfo_tells() {
+        let id_token = object(br#"{"sub":"1","email":"a@b"}"#).unwrap();
+        let userinfo = object(br#"{"sub":"1","email":"other@b","name":"Alice"}"#).unwrap();
+        let id = ProviderId::parse("op").unwrap();
+        let told = OpenIdConnect::told(&userinfo);
+        let stated = provider().identity(&id, "1", &id_token, &told);
+        let values: Vec<_> = stated.identity.claims.iter().map(|c| c.val.as_str()).collect();
+
+        assert_eq!(values, ["1", "a@b", "Alice"]);
+        assert_eq!(stated.told_from, 2);
+        assert_eq!(stated.identity.name, "Alice");
     }
 
     #[test]

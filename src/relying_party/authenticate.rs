@@ -1,6 +1,7 @@
 //! Who is asking? The way of every request: without waiting if we have met them lately.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -68,7 +69,7 @@ impl RelyingParty {
             return Recognised::Unknown(Unknown::Nobody);
         }
         let Some(opened) = self.config.opened_already() else { return Recognised::Unsettled };
-        let session = match self.open_session(request, opened) {
+        let session = match self.open_session(request, opened, Duration::ZERO) {
             Ok(session) => session,
             Err(unknown) => return Recognised::Unknown(unknown),
         };
@@ -96,22 +97,54 @@ impl RelyingParty {
             Recognised::Unsettled => {}
         }
         let opened = self.config.opened().await?;
-        let session = match self.open_session(request, opened) {
+        let session = match self.open_session(request, opened, Duration::ZERO) {
             Ok(session) => session,
             Err(unknown) => return Ok(Err(unknown)),
         };
         let Some(records) = records else { return Ok(Err(Unknown::Ended)) };
-        let loaded = records.load(&session.handle.user).await?;
-        Ok(self.find(session.handle, &loaded).ok_or(Unknown::Ended))
+        Ok(self.look_up(session.handle, records).await?.ok_or(Unknown::Ended))
     }
 
-    fn open_session(&self, request: &HeaderMap, opened: &Opened) -> Result<SessionCookie, Unknown> {
+    /// Looks `handle` up in the token store, and lets a request whose access token has expired wait
+    /// a moment for a fresh one.
+    async fn look_up(
+        &self,
+        handle: SessionHandle,
+        records: &Records,
+    ) -> Result<Option<Known>, Error> {
+        let cached = match records.cached_for(&handle) {
+            Some(cached) => cached,
+            None => records.load(&handle.user).await?,
+        };
+        // A record older than its holder has seen was put back from a backup: its tokens are spent.
+        let Some(record) = cached.record().filter(|r| r.grant.generation >= handle.generation)
+        else {
+            return Ok(None);
+        };
+        let known = self.find(handle, &cached);
+        if known.is_none()
+            || !self.settings().session.refresh_ahead
+            || !record.is_overdue(self.now())
+        {
+            return Ok(known);
+        }
+        let fresh = self.refresh_overdue(handle.user, record.grant.generation).await;
+        Ok(fresh.and_then(|fresh| self.find(handle, &fresh)).or(known))
+    }
+
+    /// The session that the request's cookie proves, unless it ended more than `grace` ago.
+    pub(super) fn open_session(
+        &self,
+        request: &HeaderMap,
+        opened: &Opened,
+        grace: Duration,
+    ) -> Result<SessionCookie, Unknown> {
         let now = self.now();
         let settings = &self.settings().session;
         let session = wire::session::find(request, &opened.keys, now, settings.max_days())
             .ok_or(Unknown::Unreadable)?;
         let SessionHandle { created_at, expires_at, .. } = session.handle;
-        if now >= expires_at || now >= created_at.after(settings.absolute) {
+        if now >= expires_at.after(grace) || now >= created_at.after(settings.absolute) {
             return Err(Unknown::Expired);
         }
         Ok(session)
@@ -126,18 +159,27 @@ impl RelyingParty {
         }
         // Who holds a newer generation has seen a write that this copy has not; who holds a session
         // that it lacks may have signed in elsewhere a moment ago.
-        let seen =
-            cached.record().is_some_and(|record| record.grant.generation >= handle.generation);
-        let Some(known) = self.find(handle, &cached).filter(|_| seen) else {
+        let Some(record) = cached.record().filter(|r| r.grant.generation >= handle.generation)
+        else {
             return Recognised::Unsettled;
         };
+        let Some(known) = self.find(handle, &cached) else { return Recognised::Unsettled };
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
+        }
+        if self.settings().session.refresh_ahead && record.is_due(self.now()) {
+            if record.is_overdue(self.now()) && !self.backing_off(&handle.user) {
+                return Recognised::Unsettled;
+            }
+            if cached.first_to_notice() {
+                let provider = record.grant.identity.provider.as_str();
+                self.refresh_ahead(handle.user, record.grant.generation, provider);
+            }
         }
         Recognised::Known(known)
     }
 
-    fn find(&self, handle: SessionHandle, cached: &CachedRecord) -> Option<Known> {
+    pub(super) fn find(&self, handle: SessionHandle, cached: &CachedRecord) -> Option<Known> {
         let prepared = cached.prepared(handle.session, self.now())?;
         Some(Known { handle, prepared: Arc::clone(prepared) })
     }

@@ -4,38 +4,66 @@
 //! decided below, and which status an outcome makes above.
 
 mod authenticate;
+mod callback;
 mod documents;
+mod flight;
 mod login;
 mod logout;
 mod records;
+mod refresh;
+mod sign_in;
 mod spent;
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::OnceCell;
+use quick_cache::sync::Cache;
+use tokio::sync::{OnceCell, Semaphore};
 
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
+pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
-pub(crate) use self::login::{Beginning, Begun, Finished, Unfinished};
+use self::flight::Flights;
+pub(crate) use self::login::Beginning;
 use self::records::Records;
+pub(crate) use self::refresh::NotRefreshed;
+use self::refresh::{Failure, Landed};
 use self::spent::SpentLogins;
 use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, Settings};
 use crate::error::Error;
 use crate::http_client::{self, HttpClient};
+use crate::oauth::discovery::Metadata;
+use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
 use crate::provider::OpenIdConnect;
+use crate::session::UserKey;
 use crate::wire::cookie::Cookies;
 
-/// Everything that outlives a request. Shared by all clones of a layer.
+/// The relying party of one configuration. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub(crate) struct RelyingParty(Arc<Shared>);
+
+/// Everything that outlives a request.
 #[derive(Debug)]
-pub(crate) struct RelyingParty {
+pub(crate) struct Shared {
     config: Config,
     cookies: Cookies,
     providers: Vec<Arc<Provider>>,
     http_client: OnceLock<HttpClient>,
     records: OnceCell<Option<Records>>,
     spent: SpentLogins,
+    flights: Flights<UserKey, Landed>,
+    /// Whose refresh failed lately.
+    failures: Cache<UserKey, Failure>,
+}
+
+impl Deref for RelyingParty {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// A configured provider and what it has told us so far.
@@ -44,6 +72,30 @@ pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) settings: OpenIdConnect,
     pub(crate) documents: Documents,
+    /// Permits to ask for fresh tokens: an outage that ends must not become a storm.
+    pub(crate) refreshing: Semaphore,
+}
+
+impl Provider {
+    /// How we show ourselves to the provider's token endpoint.
+    pub(crate) fn client(&self, metadata: &Metadata) -> Client<'_> {
+        let supported = metadata.capabilities.token_endpoint_auth_methods.as_deref();
+        // Without a list the provider takes `client_secret_basic` (OpenID Connect Discovery §3).
+        let post_only = supported.is_some_and(|methods| {
+            let has = |method: &str| methods.iter().any(|supported| supported == method);
+            has("client_secret_post") && !has("client_secret_basic")
+        });
+        let discovered = if post_only {
+            ClientAuthentication::ClientSecretPost
+        } else {
+            ClientAuthentication::ClientSecretBasic
+        };
+        Client {
+            id: &self.settings.client_id,
+            secret: self.settings.client_secret.as_ref(),
+            authentication: self.settings.client_authentication.unwrap_or(discovered),
+        }
+    }
 }
 
 impl RelyingParty {
@@ -57,18 +109,21 @@ impl RelyingParty {
                 id: id.clone(),
                 settings: settings.clone(),
                 documents: Documents::default(),
+                refreshing: Semaphore::new(MOST_REFRESHES),
             })
             .map(Arc::new)
             .collect();
         let http_client = settings.http_client.clone().map(http_client::bounded);
-        let relying_party = Self {
+        let relying_party = Self(Arc::new(Shared {
             cookies: Cookies::new(settings.origin.is_https()),
             providers,
             http_client: http_client.map(OnceLock::from).unwrap_or_default(),
             records: OnceCell::new(),
             spent: SpentLogins::default(),
+            flights: Flights::default(),
+            failures: Cache::new(MOST_FAILURES),
             config,
-        };
+        }));
         relying_party.open_without_io();
         relying_party
     }
@@ -88,7 +143,7 @@ impl RelyingParty {
         self.settings().clock.now()
     }
 
-    pub(crate) const fn cookies(&self) -> Cookies {
+    pub(crate) fn cookies(&self) -> Cookies {
         self.cookies
     }
 
@@ -127,3 +182,7 @@ impl RelyingParty {
         Ok(self.http_client.get_or_init(|| client))
     }
 }
+
+/// Refreshes at one provider at once.
+const MOST_REFRESHES: usize = 64;
+const MOST_FAILURES: usize = 10_000;

@@ -1,6 +1,6 @@
 //! The records of users: a cache that answers without waiting, in front of the token store.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
-use crate::session::{SessionId, UserKey};
+use crate::session::{SessionHandle, SessionId, UserKey};
 use crate::store::{StoreError, TokenStore, Version};
 use crate::wire;
 
@@ -33,6 +33,8 @@ struct Inner {
     fresh: Duration,
     /// Older than this, it does not stand at all.
     bound: Duration,
+    /// When expired records are next to be removed, in seconds on the monotonic clock.
+    sweep_due: AtomicU64,
 }
 
 /// A record as it was at one moment; or that there was none.
@@ -44,6 +46,7 @@ pub(crate) struct CachedRecord {
     /// When the load began that brought it, or when the write was acknowledged that made it.
     as_of: Duration,
     revalidating: AtomicBool,
+    noticed: AtomicBool,
 }
 
 /// How far a cached record can be trusted.
@@ -60,9 +63,17 @@ impl Records {
         // Whatever its scope: two layers of one process may share a store too.
         let bound = config.settings().session.revalidate;
         let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
-        let fresh = bound / 2;
-        let (putting, changing) = (Mutex::new(()), Turns::default());
-        Self(Arc::new(Inner { config, store, cache, putting, changing, fresh, bound }))
+        let inner = Inner {
+            sweep_due: AtomicU64::new(config.settings().clock.monotonic().as_secs() + FIRST_SWEEP),
+            config,
+            store,
+            cache,
+            putting: Mutex::new(()),
+            changing: Turns::default(),
+            fresh: bound / 2,
+            bound,
+        };
+        Self(Arc::new(inner))
     }
 
     /// The record of `user` as it was lately, with how far that can be trusted.
@@ -75,6 +86,16 @@ impl Records {
             _ => Age::Old,
         };
         Some((cached, age))
+    }
+
+    /// The record of `handle`'s user if it stands as cached and is no older than the handle.
+    pub(super) fn cached_for(&self, handle: &SessionHandle) -> Option<Arc<CachedRecord>> {
+        let (cached, age) = self.cached(&handle.user)?;
+        let record = cached.record()?;
+        let current = age != Age::Old
+            && record.grant.generation >= handle.generation
+            && record.session(handle.session).is_some();
+        current.then_some(cached)
     }
 
     /// The record of `user` as it is now.
@@ -107,6 +128,7 @@ impl Records {
         user: &UserKey,
         mut change: impl FnMut(Option<Record>) -> Change,
     ) -> Result<Arc<CachedRecord>, Error> {
+        self.sweep_if_due();
         // A user's devices may all come at once. Among themselves they would run into conflicts
         // until some give up; so only other processes are left to conflict with.
         let _turn = self.0.changing.take(user).await;
@@ -132,6 +154,31 @@ impl Records {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+}
+
+impl Records {
+    /// Removes expired records in the background, once in a while: whoever writes may be the one
+    /// to start it.
+    fn sweep_if_due(&self) {
+        let (now, due) = (self.0.elapsed().as_secs(), self.0.sweep_due.load(Ordering::Relaxed));
+        let next = now.saturating_add(SWEEP_EVERY);
+        let ours = now >= due
+            && self
+                .0
+                .sweep_due
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !ours {
+            return;
+        }
+        let records = self.clone();
+        tokio::spawn(async move {
+            match records.0.store.sweep(records.0.now()).await {
+                Ok(removed) => tracing::debug!(removed, "expired records are removed"),
+                Err(error) => tracing::warn!(%error, "expired records were not removed"),
+            }
+        });
     }
 }
 
@@ -217,7 +264,13 @@ impl CachedRecord {
     fn new(record: Option<Record>, as_of: Duration) -> Self {
         let sessions = record.as_ref().map_or(0, |record| record.sessions.len());
         let prepared = (0..sessions).map(|_| OnceLock::new()).collect();
-        Self { record, prepared, as_of, revalidating: AtomicBool::new(false) }
+        Self {
+            record,
+            prepared,
+            as_of,
+            revalidating: AtomicBool::new(false),
+            noticed: AtomicBool::new(false),
+        }
     }
 
     pub(super) const fn record(&self) -> Option<&Record> {
@@ -234,6 +287,11 @@ impl CachedRecord {
         }
         let prepared = self.prepared.get(position)?;
         Some(prepared.get_or_init(|| Arc::new(Prepared::new(record.principal(session)))))
+    }
+
+    /// Whether nobody has asked this before: of many requests one starts what is due.
+    pub(super) fn first_to_notice(&self) -> bool {
+        !self.noticed.swap(true, Ordering::Relaxed)
     }
 
     fn weight(&self) -> u64 {
@@ -282,6 +340,9 @@ impl Weighter<UserKey, Arc<CachedRecord>> for ByWeight {
     }
 }
 
+/// Seconds until expired records are first removed, and between later times.
+const FIRST_SWEEP: u64 = 60;
+const SWEEP_EVERY: u64 = 3_600;
 const EXPECTED_USERS: usize = 16_384;
 /// Memory for cached records; the least used go when it is full.
 const CACHE_BYTES: u64 = 256 << 20;

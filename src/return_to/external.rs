@@ -30,6 +30,11 @@ impl ExternalUrl {
         }
     }
 
+    /// Whether this URL is at `origin`.
+    pub(super) fn is_at(&self, origin: &PublicOrigin) -> bool {
+        matches!(self, Self::Web { origin: listed, .. } if listed == origin)
+    }
+
     /// Whether this URL allows the page at `path` of `origin`.
     pub(super) fn admits(&self, origin: &PublicOrigin, path: &str) -> bool {
         let Self::Web { origin: allowed, path: page } = self else { return false };

@@ -130,6 +130,16 @@ impl Destinations {
         self.parse(&target).unwrap_or_default()
     }
 
+    /// Whether `address` (an `Origin`, or a `Referer`) is one of our own origin, or of one that a
+    /// browser may be sent to.
+    pub(crate) fn trusts_origin_of(&self, address: &str) -> bool {
+        let Ok(url) = Url::parse(address) else { return false };
+        let Ok(origin) = PublicOrigin::parse(&url.origin().ascii_serialization()) else {
+            return false;
+        };
+        origin == self.origin || self.external.iter().any(|listed| listed.is_at(&origin))
+    }
+
     fn parse_reference(&self, reference: &str) -> Result<ReturnTo, ReturnToError> {
         let resolved = resolve(&self.origin, reference)?;
         let path = before_query(reference);

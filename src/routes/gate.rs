@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, login, reply};
+use super::{asker, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
 use crate::relying_party::{Known, RelyingParty, Unknown};
@@ -22,6 +22,15 @@ pub(crate) enum Verdict {
     Answer(Response<Bytes>),
     /// The browser is to be sent to sign in, for which the provider may have to be asked.
     SignIn,
+}
+
+/// Decides what happens to a request of somebody known: it goes to the application, unless another
+/// site has sent it.
+pub(crate) fn authenticated(relying_party: &RelyingParty, parts: &Parts, known: Known) -> Verdict {
+    if csrf::forbids(relying_party, parts) {
+        return Verdict::Answer(csrf::refuse(relying_party, parts));
+    }
+    Verdict::Admit(Some(known))
 }
 
 /// Decides, without waiting, what happens to a request of somebody unknown.
@@ -47,7 +56,7 @@ pub(crate) fn unauthenticated(
 /// Finds out who asks where that takes a look into the token store, and sends browsers to sign in.
 pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &str) -> Verdict {
     let unknown = match relying_party.authenticate(&parts.headers).await {
-        Ok(Ok(known)) => return Verdict::Admit(Some(known)),
+        Ok(Ok(known)) => return authenticated(relying_party, parts, known),
         Ok(Err(unknown)) => unknown,
         Err(error) => {
             let failed = refuse::fail(relying_party, parts, &error);

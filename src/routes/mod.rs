@@ -3,6 +3,7 @@
 
 mod asker;
 mod callback;
+mod csrf;
 mod done;
 mod gate;
 mod login;
@@ -10,6 +11,7 @@ mod logout;
 mod me;
 pub(crate) mod page;
 mod parameters;
+mod refresh;
 mod refuse;
 mod reply;
 mod version;
@@ -20,7 +22,8 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use tower::BoxError;
 
-pub(crate) use self::gate::{Verdict, insist_on_https, settle, unauthenticated};
+pub(crate) use self::csrf::changes;
+pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
 use self::refuse::Explanation;
 use crate::api_prefix::Place;
 use crate::error::SubStatus;
@@ -39,6 +42,7 @@ pub(crate) enum Route {
     Logout,
     LogoutDone,
     Me,
+    Refresh,
     Version,
     /// Below our prefix, and nothing of ours: never the application's either.
     None,
@@ -72,6 +76,7 @@ impl Route {
             (1, "logout", _, _) => Self::Logout,
             (2, "logout", "done" | "complete", _) => Self::LogoutDone,
             (1, "me", _, _) => Self::Me,
+            (1, "refresh", _, _) => Self::Refresh,
             (1, "version", _, _) => Self::Version,
             _ => Self::None,
         }
@@ -82,7 +87,7 @@ impl Route {
         const READ: &[Method] = &[Method::GET, Method::HEAD];
         const READ_OR_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
         match self {
-            Self::Callback { .. } | Self::Logout => READ_OR_POST,
+            Self::Callback { .. } | Self::Logout | Self::Refresh => READ_OR_POST,
             _ => READ,
         }
     }
@@ -103,7 +108,10 @@ where
     if route != Route::None && !route.methods().contains(&parts.method) {
         return method_not_allowed(relying_party, &route, &parts);
     }
+    let foreign = csrf::is_foreign(&relying_party.settings().destinations, &parts);
     let response = match route {
+        Route::Logout if foreign => csrf::confirm_logout(relying_party, &parts),
+        Route::Refresh if foreign => csrf::refuse(relying_party, &parts),
         Route::Login { provider } => login::answer(relying_party, &provider, &parts).await,
         Route::Callback { provider } => {
             callback::answer(relying_party, &provider, &parts, body).await
@@ -112,6 +120,7 @@ where
         Route::Logout => logout::answer(relying_party, &parts).await,
         Route::LogoutDone => done::signed_out(relying_party),
         Route::Me => me::answer(relying_party, &parts).await,
+        Route::Refresh => refresh::answer(relying_party, &parts).await,
         Route::Version => version::answer(),
         Route::None => not_found(relying_party, &parts),
     };

@@ -97,6 +97,29 @@ impl IdentityHeaders {
     }
 }
 
+/// Sees to it that no shared cache keeps the answer to a request that a session vouched for, and
+/// that a browser's does not show it to who signs in next.
+///
+/// `private` is put in the place of `public` and `s-maxage`; what is stricter stays.
+pub(crate) fn keep_private(response: &mut HeaderMap) {
+    response.append(header::VARY, HeaderValue::from_static("cookie"));
+    let lines = response.get_all(header::CACHE_CONTROL).iter();
+    let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
+    let is = |directive: &[u8], name: &[u8]| {
+        let named = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
+        named.trim_ascii().eq_ignore_ascii_case(name)
+    };
+    if directives.iter().any(|directive| is(directive, b"no-store") || is(directive, b"private")) {
+        return;
+    }
+    let shared = |directive: &&&[u8]| is(directive, b"public") || is(directive, b"s-maxage");
+    let mut kept: Vec<&[u8]> = directives.iter().filter(|d| !shared(d)).copied().collect();
+    kept.push(b"private");
+    if let Ok(line) = HeaderValue::from_bytes(&kept.join(&b", "[..])) {
+        response.insert(header::CACHE_CONTROL, line);
+    }
+}
+
 enum Line {
     Plain(String),
     Token(Secret<String>),
@@ -301,6 +324,28 @@ mod tests {
         }
         let long = "x".repeat(100 << 10);
         assert_eq!(set(&principal("alice", &long, None))["x-ms-client-principal-name"], "");
+    }
+
+    #[test]
+    fn t_70_no_shared_cache_keeps_what_a_session_vouched_for() {
+        for (sent, expected) in [
+            (None, "private"),
+            (Some(""), "private"),
+            (Some("public, s-maxage=31536000, max-age=60"), "max-age=60, private"),
+            (Some("S-MaxAge=1 , PUBLIC"), "private"),
+            (Some("max-age=60"), "max-age=60, private"),
+            (Some("no-store"), "no-store"),
+            (Some("private, max-age=60"), "private, max-age=60"),
+            (Some("public, no-store"), "public, no-store"),
+        ] {
+            let mut response = HeaderMap::new();
+            if let Some(sent) = sent {
+                response.insert(header::CACHE_CONTROL, HeaderValue::from_static(sent));
+            }
+            keep_private(&mut response);
+            assert_eq!(response[header::CACHE_CONTROL], expected, "{sent:?}");
+            assert_eq!(response[header::VARY], "cookie");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::session::StoredIdentity;
 use crate::clock::Timestamp;
 use crate::principal::{Identity, Issuer, Subject};
-use crate::record::{Grant, Lease, Record};
+use crate::record::{Grant, Lease, Original, Record};
 use crate::seal::{KeyRing, Purpose, RandomError};
 use crate::secret::Secret;
 use crate::session::{Authentication, Session, SessionId, UserKey};
@@ -57,8 +57,12 @@ struct Stored {
     issuer: String,
     subject: String,
     generation: u64,
+    issued_at: i64,
     identity: StoredIdentity,
+    told_from: usize,
     tokens: StoredTokens,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<StoredOriginal>,
     sessions: Vec<StoredSession>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<StoredLease>,
@@ -80,6 +84,17 @@ struct StoredTokens {
     expires_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct StoredOriginal {
+    audiences: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorized_party: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -113,8 +128,11 @@ impl From<&Record> for Stored {
             issuer: record.issuer.as_str().to_owned(),
             subject: record.subject.as_str().to_owned(),
             generation: record.grant.generation,
+            issued_at: record.grant.issued_at.as_unix(),
             identity: StoredIdentity::from(&record.grant.identity),
+            told_from: record.grant.told_from,
             tokens: StoredTokens::from(&*record.grant.tokens),
+            original: record.grant.original.as_ref().map(StoredOriginal::from),
             sessions: record.sessions.iter().map(StoredSession::from).collect(),
             lease: record.lease.map(|Lease { holder, fence, beat }| StoredLease {
                 holder,
@@ -127,13 +145,17 @@ impl From<&Record> for Stored {
 
 impl Stored {
     fn restore(self) -> Option<Record> {
+        let subject = Subject::new(&self.subject);
         Some(Record {
             issuer: Issuer::new(&self.issuer),
-            subject: Subject::new(&self.subject),
+            subject: subject.clone(),
             grant: Grant {
                 generation: self.generation,
+                issued_at: Timestamp::from_unix(self.issued_at),
+                original: self.original.map(|original| original.restore(subject)),
                 tokens: Arc::new(self.tokens.into()),
                 identity: Identity::try_from(self.identity).ok()?,
+                told_from: self.told_from,
             },
             sessions: self.sessions.into_iter().map(Session::from).collect(),
             lease: self.lease.map(|StoredLease { holder, fence, beat }| Lease {
@@ -142,6 +164,29 @@ impl Stored {
                 beat,
             }),
         })
+    }
+}
+
+impl From<&Original> for StoredOriginal {
+    fn from(original: &Original) -> Self {
+        Self {
+            audiences: original.audiences.clone(),
+            authorized_party: original.authorized_party.clone(),
+            auth_time: original.auth_time.map(Timestamp::as_unix),
+            nonce: original.nonce.as_ref().map(|nonce| nonce.expose().clone()),
+        }
+    }
+}
+
+impl StoredOriginal {
+    fn restore(self, subject: Subject) -> Original {
+        Original {
+            subject,
+            audiences: self.audiences,
+            authorized_party: self.authorized_party,
+            auth_time: self.auth_time.map(Timestamp::from_unix),
+            nonce: self.nonce.map(Secret::new),
+        }
     }
 }
 
@@ -222,6 +267,15 @@ mod tests {
             subject: Subject::new("alice"),
             grant: Grant {
                 generation: 4,
+                issued_at: Timestamp::from_unix(1_760_000_000),
+                told_from: 1,
+                original: Some(Original {
+                    subject: Subject::new("alice"),
+                    audiences: vec!["web".to_owned()],
+                    authorized_party: Some("web".to_owned()),
+                    auth_time: Some(Timestamp::from_unix(1_759_999_999)),
+                    nonce: Some("nonce".into()),
+                }),
                 tokens: Arc::new(TokenSet {
                     access_token: Some("at".into()),
                     refresh_token: Some("rt".into()),

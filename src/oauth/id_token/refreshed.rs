@@ -4,13 +4,11 @@
 
 use super::{Checked, Expected, IdToken, IdTokenError, TYPES};
 use super::{check_access_token_hash, matches_secret};
-use crate::clock::Timestamp;
 use crate::oauth::json::{Object, Value};
 use crate::oauth::jwa::Algorithm;
 use crate::oauth::jws::{self, Keys};
 use crate::oauth::jwt;
-use crate::principal::Subject;
-use crate::secret::Secret;
+use crate::record::Original;
 
 /// Checks an ID token that came with refreshed tokens against the one of the login.
 ///
@@ -30,41 +28,29 @@ pub(crate) fn verify(
     let verified = jws::verify(token, keys, algorithms, &TYPES)?;
     let checked = Checked::read(verified.claims(), expected)?;
 
-    original.check(&checked, verified.claims())?;
+    check(original, &checked, verified.claims())?;
     check_access_token_hash(&verified, expected)?;
     Ok(IdToken { checked, claims: verified.into_claims() })
 }
 
-/// What the ID token of a login said that those of its refreshes must repeat.
-#[derive(Clone, Debug)]
-pub(crate) struct Original {
-    pub(crate) subject: Subject,
-    pub(crate) audiences: Vec<String>,
-    pub(crate) authorized_party: Option<String>,
-    pub(crate) auth_time: Option<Timestamp>,
-    pub(crate) nonce: Option<Secret<String>>,
-}
-
-impl Original {
-    fn check(&self, refreshed: &Checked, claims: &Object) -> Result<(), IdTokenError> {
-        if refreshed.subject != self.subject {
-            return Err(IdTokenError::SubjectChanged);
-        }
-        if !self.audiences.iter().all(|audience| refreshed.audiences.contains(audience)) {
-            return Err(IdTokenError::AudienceChanged);
-        }
-        if refreshed.authorized_party != self.authorized_party {
-            return Err(IdTokenError::AuthorizedPartyChanged);
-        }
-        let changed =
-            |time: &Value| self.auth_time.is_some() && jwt::moment(time) != self.auth_time;
-        if claims.get("auth_time").is_some_and(changed) {
-            return Err(IdTokenError::AuthenticationTimeChanged);
-        }
-        let foreign = |nonce: &Value| !matches_secret(nonce, self.nonce.as_ref());
-        if claims.get("nonce").is_some_and(foreign) {
-            return Err(IdTokenError::NonceMismatch);
-        }
-        Ok(())
+fn check(original: &Original, refreshed: &Checked, claims: &Object) -> Result<(), IdTokenError> {
+    if refreshed.subject != original.subject {
+        return Err(IdTokenError::SubjectChanged);
     }
+    if !original.audiences.iter().all(|audience| refreshed.audiences.contains(audience)) {
+        return Err(IdTokenError::AudienceChanged);
+    }
+    if refreshed.authorized_party != original.authorized_party {
+        return Err(IdTokenError::AuthorizedPartyChanged);
+    }
+    let changed =
+        |time: &Value| original.auth_time.is_some() && jwt::moment(time) != original.auth_time;
+    if claims.get("auth_time").is_some_and(changed) {
+        return Err(IdTokenError::AuthenticationTimeChanged);
+    }
+    let foreign = |nonce: &Value| !matches_secret(nonce, original.nonce.as_ref());
+    if claims.get("nonce").is_some_and(foreign) {
+        return Err(IdTokenError::NonceMismatch);
+    }
+    Ok(())
 }

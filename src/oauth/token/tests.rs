@@ -146,3 +146,17 @@ fn oa_02_the_code_is_redeemed_with_its_verifier_and_the_same_redirect_uri() {
     assert_eq!(value("code_verifier"), "verifier-of-at-least-forty-three-characters-ok");
     assert_eq!(value("redirect_uri"), "https://app.example/.auth/login/op/callback");
 }
+
+#[test]
+fn a_refresh_names_the_refresh_token_and_no_scopes() {
+    let secret = Secret::from("secret");
+    let authentication = ClientAuthentication::ClientSecretPost;
+    let client = Client { id: "web", secret: Some(&secret), authentication };
+    let endpoint = Url::parse("https://op.example/token").unwrap();
+    let request = refresh(&endpoint, client, &"r+t".into()).unwrap();
+
+    assert_eq!(
+        request.body(),
+        "grant_type=refresh_token&refresh_token=r%2Bt&client_id=web&client_secret=secret"
+    );
+}

@@ -1,0 +1,78 @@
+//! Refreshes that nobody asked for: an active user's tokens are had anew before they expire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::super::RelyingParty;
+use super::super::records::CachedRecord;
+use super::{Landed, NotRefreshed};
+use crate::session::UserKey;
+
+impl RelyingParty {
+    /// Starts a refresh ahead of expiry in the background, if that is no burden on anybody.
+    pub(in super::super) fn refresh_ahead(&self, user: UserKey, seen: u64, provider: &str) {
+        let free = self.provider(provider).is_some_and(|p| p.refreshing.available_permits() > 0);
+        if !free || self.backing_off(&user) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            // What becomes of it is noted by the flight.
+            let _ = this.fly(user, seen, None).await;
+        });
+    }
+
+    /// Refreshes a grant whose access token has expired, for a request that would like it fresh
+    /// and waits a moment, but not longer.
+    pub(in super::super) async fn refresh_overdue(
+        &self,
+        user: UserKey,
+        seen: u64,
+    ) -> Option<Arc<CachedRecord>> {
+        if self.backing_off(&user) {
+            return None;
+        }
+        let flight = self.fly(user, seen, None).await.ok()?;
+        timeout(PATIENCE, flight.result()).await.ok()??.ok()
+    }
+
+    /// Whether refreshing `user`'s grant failed so lately that only an explicit call tries again.
+    pub(in super::super) fn backing_off(&self, user: &UserKey) -> bool {
+        let elapsed = self.settings().clock.monotonic();
+        self.failures.get(user).is_some_and(|failure| elapsed < failure.until)
+    }
+
+    pub(super) fn note(&self, user: UserKey, landed: &Landed) {
+        match landed {
+            Ok(_) => {
+                self.failures.remove(&user);
+                tracing::debug!(%user, "tokens are fresh");
+            }
+            Err(failure) => {
+                let elapsed = self.settings().clock.monotonic();
+                let pause = match (failure, self.failures.get(&user)) {
+                    (NotRefreshed::Failed(_), Some(last)) => (last.pause * 2).min(LONGEST_BACK_OFF),
+                    (NotRefreshed::Failed(_), None) => FIRST_BACK_OFF,
+                    // Only a new sign-in changes that.
+                    _ => LONGEST_BACK_OFF,
+                };
+                self.failures.insert(user, Failure { until: elapsed.saturating_add(pause), pause });
+                tracing::warn!(%user, cause = failure.reason(), "tokens were not refreshed");
+            }
+        }
+    }
+}
+
+/// A refresh that failed, for those that nobody asked for.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Failure {
+    until: Duration,
+    pause: Duration,
+}
+
+/// How long a request waits for fresh tokens that it has not asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);

@@ -1,0 +1,219 @@
+//! Refresh: a grant is replaced by a newer one, by one caller for all, and never by accident lost.
+//!
+//! The rule is "replace generation *g*, unless somebody already has". In this process callers join
+//! one [flight](super::flight). Among processes the flight holds a lease, which is state in the
+//! record: whoever took it by compare-and-swap calls the provider; the others watch. The lease is
+//! renewed while the provider is slow, and taken over if it has not changed for its whole length on
+//! the watcher's own clock.
+
+mod ahead;
+mod lease;
+mod next_grant;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+
+pub(super) use self::ahead::Failure;
+use super::flight::Flight;
+use super::records::{CachedRecord, Change};
+use super::{Known, RelyingParty, Unknown};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::record::Record;
+use crate::session::{SessionHandle, SessionId, UserKey};
+use crate::store::StoreError;
+use crate::wire;
+use crate::wire::session::SessionCookie;
+
+/// Why a grant was not refreshed. Shared by all who waited for it.
+#[derive(Clone, Debug)]
+pub(crate) enum NotRefreshed {
+    /// There is no record any more: the user has signed out.
+    Ended,
+    /// The provider has issued no refresh token.
+    NoRefreshToken,
+    /// The provider refuses the refresh token, with this error code: withdrawn, expired, or used
+    /// by somebody else.
+    Refused(String),
+    /// Something failed. The old tokens are kept.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for NotRefreshed {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What a flight brings: the record with the newer grant.
+pub(super) type Landed = Result<Arc<CachedRecord>, NotRefreshed>;
+
+/// A session with fresh tokens.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    pub(crate) known: Known,
+    pub(crate) cookies: Vec<HeaderValue>,
+}
+
+impl RelyingParty {
+    /// Refreshes the grant of the session that `request` proves, also one that ended less than the
+    /// refresh window ago, and renews the session.
+    pub(crate) async fn refresh(
+        &self,
+        request: &HeaderMap,
+    ) -> Result<Result<Refreshed, NotRefreshed>, Unknown> {
+        let handle = match self.present(request).await {
+            Ok(handle) => handle?,
+            Err(error) => return Ok(Err(NotRefreshed::Failed(error))),
+        };
+        Ok(self.refresh_session(handle, request).await)
+    }
+
+    /// The session that may be refreshed.
+    async fn present(&self, request: &HeaderMap) -> Result<Result<SessionHandle, Unknown>, Error> {
+        let Some(records) = self.records().await? else { return Ok(Err(Unknown::Nobody)) };
+        let opened = self.config.opened().await?;
+        let window = self.settings().session.window;
+        let session = match self.open_session(request, opened, window) {
+            Ok(session) => session,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let handle = session.handle;
+        let now = self.now();
+        let lives = |cached: &CachedRecord| {
+            let session = cached.record().and_then(|record| record.session(handle.session));
+            session.is_some_and(|session| session.expires_at.after(window) > now)
+        };
+        let known = records.cached_for(&handle).is_some_and(|cached| lives(&cached));
+        let lives = known || lives(&*records.load(&handle.user).await?);
+        Ok(if lives { Ok(handle) } else { Err(Unknown::Ended) })
+    }
+
+    async fn refresh_session(
+        &self,
+        handle: SessionHandle,
+        request: &HeaderMap,
+    ) -> Result<Refreshed, NotRefreshed> {
+        let flight = self.fly(handle.user, handle.generation, Some(handle.session)).await?;
+        let landed = flight.result().await.ok_or(NotRefreshed::from(broken_off()))??;
+        let renewed = self.renew_session(&handle, landed).await?;
+        let known = self.find(handle, &renewed).ok_or(NotRefreshed::Ended)?;
+        let cookies = self.reissue(&known, &renewed, request).await?;
+        Ok(Refreshed { known, cookies })
+    }
+
+    /// The flight that replaces generation `seen` of `user`'s grant, and renews `session` with it.
+    pub(super) async fn fly(
+        &self,
+        user: UserKey,
+        seen: u64,
+        session: Option<SessionId>,
+    ) -> Result<Flight<Landed>, Error> {
+        let Some(records) = self.records().await?.cloned() else {
+            return Err(StoreError::Conflict.into());
+        };
+        let this = self.clone();
+        Ok(self.flights.join(user, || async move {
+            let landed = this.replace_grant(&records, user, seen, session).await;
+            this.note(user, &landed);
+            landed
+        }))
+    }
+
+    /// Renews the caller's session where the flight has not.
+    async fn renew_session(
+        &self,
+        handle: &SessionHandle,
+        landed: Arc<CachedRecord>,
+    ) -> Result<Arc<CachedRecord>, NotRefreshed> {
+        let now = self.now();
+        let session = landed.record().and_then(|record| record.session(handle.session));
+        let session = session.ok_or(NotRefreshed::Ended)?;
+        if session.renewed_at.after(JUST_NOW) > now {
+            return Ok(landed);
+        }
+        let records = self.records().await.map_err(Error::from)?;
+        let Some(records) = records else { return Err(NotRefreshed::Ended) };
+        let renewed = records
+            .update(&handle.user, |record| match record {
+                Some(mut record) if record.session(handle.session).is_some() => {
+                    self.extend(&mut record, handle.session, now);
+                    Change::Put(record)
+                }
+                other => Change::Keep(other),
+            })
+            .await?;
+        Ok(renewed)
+    }
+
+    /// Renews `session` in `record`, as far as its absolute lifetime allows.
+    pub(super) fn extend(&self, record: &mut Record, session: SessionId, now: Timestamp) {
+        let settings = &self.settings().session;
+        let expiry = settings.expiry(now, record.grant.tokens.expires_at);
+        if let Some(session) = record.sessions.iter_mut().find(|held| held.id == session) {
+            session.renewed_at = now;
+            session.expires_at = expiry.min(session.created_at.after(settings.absolute));
+        }
+    }
+
+    /// The cookies of a renewed session.
+    async fn reissue(
+        &self,
+        known: &Known,
+        cached: &CachedRecord,
+        request: &HeaderMap,
+    ) -> Result<Vec<HeaderValue>, Error> {
+        let record = cached.record().ok_or(StoreError::Conflict)?;
+        let session = record.session(known.handle.session).ok_or(StoreError::Conflict)?;
+        let handle = SessionHandle {
+            generation: record.grant.generation,
+            expires_at: session.expires_at,
+            ..known.handle
+        };
+        self.session_cookies(&SessionCookie { handle, identity: None }, request).await
+    }
+
+    pub(super) async fn session_cookies(
+        &self,
+        content: &SessionCookie,
+        request: &HeaderMap,
+    ) -> Result<Vec<HeaderValue>, Error> {
+        let keys = &self.config.opened().await?.keys;
+        let value = wire::session::encode(content, keys, self.now())?;
+        let until = content.handle.expires_at.after(self.settings().session.window);
+        Ok(self.cookies.set_session(&value, Some(until), request))
+    }
+
+    /// Waits for refreshes that are under way.
+    pub(crate) async fn drain(&self) {
+        self.flights.drain().await;
+    }
+}
+
+impl NotRefreshed {
+    /// Why, in one line, for logs.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Ended => "the session was ended meanwhile".to_owned(),
+            Self::NoRefreshToken => {
+                "the provider issued no refresh token; ask for one at sign-in: the scope \
+                 offline_access, or the login parameter access_type=offline"
+                    .to_owned()
+            }
+            Self::Refused(code) => {
+                format!("the provider refuses the refresh token ({code}); only a new sign-in helps")
+            }
+            Self::Failed(error) => error.chain(),
+        }
+    }
+}
+
+fn broken_off() -> Error {
+    StoreError::unavailable("the refresh broke off").into()
+}
+
+/// A session renewed less than this ago counts as renewed now: a thousand refreshes at once are
+/// one write.
+const JUST_NOW: Duration = Duration::from_secs(5);

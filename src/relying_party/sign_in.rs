@@ -1,0 +1,167 @@
+//! A session begins: what a login brought is kept in the token store or, where there is none, in
+//! the cookie.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use super::RelyingParty;
+use super::callback::{Callback, Proof};
+use super::records::{Change, Records};
+use crate::clock::Timestamp;
+use crate::error::{Error, Kind};
+use crate::oauth::id_token::IdToken;
+use crate::principal::{Identity, Issuer, Principal, Subject};
+use crate::provider::{OpenIdConnect, Stated};
+use crate::record::{Grant, Record};
+use crate::seal::random;
+use crate::session::{Authentication, Session, SessionHandle, SessionId, UserKey};
+use crate::store::StoreError;
+use crate::wire::session::SessionCookie;
+
+impl RelyingParty {
+    /// Begins a session for the user whom `proof` is about.
+    pub(super) async fn sign_in(
+        &self,
+        callback: &Callback<'_>,
+        proof: Proof,
+    ) -> Result<(Principal, Vec<HeaderValue>), Error> {
+        let (provider, issuer) = (callback.provider, &callback.metadata.issuer);
+        let subject = proof.id_token.subject().clone();
+        let user_ids = &self.config.opened().await?.user_ids;
+        let user = user_ids.user_key(&provider.id, issuer, &subject);
+        let session = self.new_session(&proof, callback.request)?;
+        let grant = new_grant(callback, proof, self.now());
+        let (principal, cookie) = match self.records().await? {
+            Some(records) => {
+                let arrival = Arrival { user, issuer, subject: &subject, session, grant };
+                self.keep_in_store(records, arrival, callback.pending().replaces).await?
+            }
+            None => keep_in_cookie(user, &session, &grant.identity),
+        };
+        let cookies = self.session_cookies(&cookie, callback.request).await?;
+        Ok((principal, cookies))
+    }
+
+    fn new_session(&self, proof: &Proof, request: &HeaderMap) -> Result<Session, Error> {
+        let now = self.now();
+        Ok(Session {
+            id: SessionId::new(random()?),
+            created_at: now,
+            renewed_at: now,
+            expires_at: self.settings().session.expiry(now, proof.tokens.expires_at),
+            device: device(request),
+            provider_sid: proof.id_token.sid().map(str::to_owned),
+            authentication: authentication(&proof.id_token),
+        })
+    }
+
+    /// Puts grant and session into the user's record, and ends the session that the browser had.
+    async fn keep_in_store(
+        &self,
+        records: &Records,
+        arrival: Arrival<'_>,
+        replaced: Option<(UserKey, SessionId)>,
+    ) -> Result<(Principal, SessionCookie), Error> {
+        let Arrival { user, session, .. } = &arrival;
+        let now = self.now();
+        let settings = self.settings().session;
+        let (own, foreign) = match replaced {
+            Some((then, replaced)) if then == *user => (Some(replaced), None),
+            other => (None, other),
+        };
+        let kept = records
+            .update(user, |record| {
+                let mut record = arrival.merge(record);
+                if let Some(replaced) = own {
+                    record.end(replaced);
+                }
+                let forgotten = now.before(settings.window);
+                record.admit(session.clone(), settings.most_per_user, now, forgotten);
+                Change::Put(record)
+            })
+            .await?;
+        if let Some((other, replaced)) = foreign {
+            self.end(&other, replaced).await?;
+        }
+        let record = kept.record().ok_or(Kind::Store(StoreError::Conflict))?;
+        let handle = handle(*user, session, record.grant.generation);
+        Ok((record.principal(session), SessionCookie { handle, identity: None }))
+    }
+}
+
+/// Somebody who has signed in, on the way into their record.
+struct Arrival<'a> {
+    user: UserKey,
+    issuer: &'a Issuer,
+    subject: &'a Subject,
+    session: Session,
+    grant: Grant,
+}
+
+impl Arrival<'_> {
+    fn merge(&self, record: Option<Record>) -> Record {
+        match record {
+            Some(mut record) => {
+                record.renew(self.grant.clone());
+                record
+            }
+            None => Record {
+                issuer: self.issuer.clone(),
+                subject: self.subject.clone(),
+                grant: self.grant.clone(),
+                sessions: Vec::new(),
+                lease: None,
+            },
+        }
+    }
+}
+
+fn keep_in_cookie(
+    user: UserKey,
+    session: &Session,
+    identity: &Identity,
+) -> (Principal, SessionCookie) {
+    let identity = session.identify(identity);
+    let principal = Principal::new(identity.clone(), None);
+    let handle = handle(user, session, 0);
+    (principal, SessionCookie { handle, identity: Some(identity) })
+}
+
+fn handle(user: UserKey, session: &Session, generation: u64) -> SessionHandle {
+    let Session { id, created_at, expires_at, .. } = *session;
+    SessionHandle { user, session: id, generation, created_at, expires_at }
+}
+
+fn new_grant(callback: &Callback<'_>, proof: Proof, now: Timestamp) -> Grant {
+    let Proof { tokens, id_token, userinfo } = proof;
+    let told = userinfo.as_ref().map(OpenIdConnect::told).unwrap_or_default();
+    let provider = callback.provider;
+    let subject = id_token.subject().as_str();
+    let Stated { identity, told_from } =
+        provider.settings.identity(&provider.id, subject, id_token.claims(), &told);
+    Grant {
+        generation: 0,
+        issued_at: now,
+        tokens: Arc::new(tokens),
+        identity,
+        told_from,
+        original: Some(id_token.original()),
+    }
+}
+
+fn authentication(id_token: &IdToken) -> Authentication {
+    Authentication {
+        time: id_token.auth_time().map(Timestamp::as_unix),
+        context: id_token.acr().map(str::to_owned),
+        methods: id_token.amr().into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// What the browser says of itself, for the user's list of sessions.
+fn device(request: &HeaderMap) -> Option<String> {
+    let agent = request.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.chars().take(MAX_DEVICE).collect())
+}
+
+const MAX_DEVICE: usize = 200;

@@ -1,0 +1,89 @@
+//! Requests that another site has a browser send with our cookie: refused on evidence.
+//!
+//! The rule, for requests that a session cookie vouches for and that change something, and for
+//! `/.auth/refresh` and `/.auth/logout`. One is refused if any of these hold:
+//!
+//! 1. `Sec-Fetch-Site` is `cross-site`;
+//! 2. there is an `Origin`, and it is neither ours nor one that we may redirect to;
+//! 3. there is no `Origin`, and a `Referer` of which the same is true.
+//!
+//! One that says nothing of where it comes from is no browser's, or an old one's whose user asked
+//! it to keep silent: it passes. Nothing is decided by `User-Agent`.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+
+use super::page::{Link, Page};
+use super::refuse::{self, Explanation};
+use super::{asker, reply};
+use crate::error::SubStatus;
+use crate::relying_party::RelyingParty;
+use crate::return_to::Destinations;
+
+/// Whether a request may change something: by its method, or by opening a connection (WebSocket)
+/// on which everything else is sent.
+pub(crate) fn changes(method: &Method, headers: &HeaderMap) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+        || headers.contains_key(header::UPGRADE)
+}
+
+/// Whether a request with a session is to be refused for where it comes from.
+pub(crate) fn forbids(relying_party: &RelyingParty, parts: &Parts) -> bool {
+    changes(&parts.method, &parts.headers)
+        && is_foreign(&relying_party.settings().destinations, parts)
+}
+
+/// Whether another site has had the browser send this request.
+pub(super) fn is_foreign(destinations: &Destinations, parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return true;
+    }
+    let foreign = |value: &HeaderValue| {
+        !value.to_str().is_ok_and(|address| destinations.trusts_origin_of(address))
+    };
+    match headers.get(header::ORIGIN) {
+        Some(origin) => foreign(origin),
+        None => headers.get(header::REFERER).is_some_and(foreign),
+    }
+}
+
+/// 403.60, and why.
+pub(super) fn refuse(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let status = StatusCode::FORBIDDEN;
+    let sub_status = SubStatus::CrossSiteRequestForgery;
+    let refused = refuse::refuse(relying_party, parts, status, sub_status, &FOREIGN);
+    reply::secure(refused, &parts.method)
+}
+
+/// What a sign-out from another site gets: a page that asks, if somebody followed a link; else a
+/// refusal.
+pub(super) fn confirm_logout(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    if parts.method == Method::POST || !asker::navigates(parts) {
+        return refuse(relying_party, parts);
+    }
+    let origin = &relying_party.settings().origin;
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let here = format!("{origin}{}{query}", parts.uri.path());
+    let home = origin.with_slash();
+    let page = Page {
+        title: "Sign out?",
+        heading: "Do you want to sign out?",
+        paragraphs: &["Another website has sent you here."],
+        links: &[
+            Link { label: "Sign out", href: &here },
+            Link { label: "Stay signed in", href: &home },
+        ],
+        ..Page::default()
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+const FOREIGN: Explanation = Explanation {
+    reason: "the request comes from another site",
+    error: "cross_site_request",
+    heading: "This request was not carried out",
+    description: "It was sent from another website with your session. If that website is to do so, \
+                  whoever runs this one has to list it in login.allowedExternalRedirectUrls.",
+};

@@ -107,11 +107,10 @@ impl Claim {
 /// [`user_id`](Self::user_id) under one [`provider`](Self::provider) names the same person for ever.
 /// [`name`](Self::name) and e-mail claims are for display: people can change them, and another
 /// provider's user can have the same.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Principal(Arc<SignedIn>);
 
 /// What a [`Principal`] shares among its clones.
-#[derive(Debug)]
 struct SignedIn {
     identity: Identity,
     tokens: Option<Arc<TokenSet>>,
@@ -181,6 +180,16 @@ impl Principal {
     /// The values of every claim of type `typ`, such as `groups` or `roles`.
     pub fn claims_of<'a>(&'a self, typ: &'a str) -> impl Iterator<Item = &'a str> {
         self.claims().iter().filter(move |claim| claim.typ == typ).map(|claim| claim.val.as_str())
+    }
+}
+
+/// Names the user, for logs. What the provider stated of them is nobody's business there.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("provider", &self.provider().as_str())
+            .field("user_id", &self.user_id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,16 +42,43 @@ pub(crate) enum Finished {
     },
 }
 
+/// A login that came to nothing.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub(crate) error: Error,
+    /// What to delete in the browser; nothing if the login was not its own.
+    pub(crate) cookies: Vec<HeaderValue>,
+}
+
+impl From<Error> for Unfinished {
+    fn from(error: Error) -> Self {
+        Self { error, cookies: Vec::new() }
+    }
+}
+
 impl RelyingParty {
-    /// Finishes the login that `response` answers: checks everything, and signs in.
+    /// Finishes the login that `response` answers: checks everything, and signs in. Whatever comes
+    /// of it, the login has had its answer.
     pub(crate) async fn finish_login(
         &self,
         provider: &Provider,
         response: AuthorizationResponse,
         request: &HeaderMap,
-    ) -> Result<Finished, Error> {
-        let opened = self.config.opened().await?;
+    ) -> Result<Finished, Unfinished> {
+        let opened = self.config.opened().await.map_err(Error::from)?;
         let pending = self.spend_login(provider, &response, request, opened)?;
+        let forget = self.cookies.delete_login(&pending.id);
+        let finished = self.answer_login(provider, pending, response, request).await;
+        finished.map_err(|error| Unfinished { error, cookies: forget.into_iter().collect() })
+    }
+
+    async fn answer_login(
+        &self,
+        provider: &Provider,
+        pending: PendingLogin,
+        response: AuthorizationResponse,
+        request: &HeaderMap,
+    ) -> Result<Finished, Error> {
         let metadata = self.metadata(provider).await?;
         let forget = self.cookies.delete_login(&pending.id);
         let return_to = pending.return_to.clone();

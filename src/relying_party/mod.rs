@@ -21,7 +21,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
-pub(crate) use self::callback::Finished;
+pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
 use self::flight::Flights;
 pub(crate) use self::login::Beginning;

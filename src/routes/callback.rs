@@ -1,4 +1,4 @@
-//! `GET|POST /.auth/login/<provider>/callback`: back from the provider (contract §3.3).
+//! `GET|POST /.auth/login/<provider>/callback`: back from the provider.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{no_such_provider, reply};
 use crate::error::{Error, Refusal, SubStatus};
 use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
 use crate::principal::ProviderId;
-use crate::relying_party::{Finished, Provider, RelyingParty};
+use crate::relying_party::{Finished, Provider, RelyingParty, Unfinished};
 use crate::return_to::ReturnTo;
 
 pub(super) async fn answer<B>(
@@ -41,7 +41,11 @@ where
     };
     match finish(relying_party, provider, &form, parts).await {
         Ok(finished) => render(relying_party, &provider.id, parts, finished),
-        Err(error) => refuse::fail(relying_party, parts, &error),
+        Err(Unfinished { error, cookies }) => {
+            let mut response = refuse::fail(relying_party, parts, &error);
+            reply::set_cookies(&mut response, cookies);
+            response
+        }
     }
 }
 
@@ -50,8 +54,8 @@ async fn finish(
     provider: &Provider,
     form: &[u8],
     parts: &Parts,
-) -> Result<Finished, Error> {
-    let response = AuthorizationResponse::parse(form)?;
+) -> Result<Finished, Unfinished> {
+    let response = AuthorizationResponse::parse(form).map_err(Error::from)?;
     relying_party.finish_login(provider, response, &parts.headers).await
 }
 

@@ -1,4 +1,4 @@
-//! `GET /.auth/login/<provider>`: off to the provider (contract §2.2, §3.1).
+//! `GET /.auth/login/<provider>`: off to the provider.
 
 use bytes::Bytes;
 use http::request::Parts;

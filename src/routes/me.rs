@@ -1,4 +1,4 @@
-//! `GET /.auth/me`: who am I, and what are my tokens (contract §8.2).
+//! `GET /.auth/me`: who am I, and what are my tokens.
 
 use bytes::Bytes;
 use http::request::Parts;

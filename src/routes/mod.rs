@@ -30,7 +30,7 @@ use crate::api_prefix::Place;
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;
 
-/// One of our own routes (contract §2).
+/// One of our own routes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
     Login {

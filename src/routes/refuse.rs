@@ -161,7 +161,7 @@ fn render(
     response
 }
 
-/// The challenge of a 401 (contract §10.2).
+/// The challenge of a 401.
 fn challenge(relying_party: &RelyingParty) -> HeaderValue {
     // A host is made of letters, digits, dots, dashes and, in an IPv6 address, brackets and colons.
     let host = relying_party.settings().origin.host();

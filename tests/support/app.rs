@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
 
-use super::{FakeProvider, ManualClock, TestStore, network};
+use super::{FakeProvider, Log, ManualClock, TestStore, network};
 
 /// The application behind the layer. Clones are the same one.
 #[derive(Clone)]
@@ -51,6 +51,7 @@ impl App {
 /// The configuration that stories start from: `https://app.example`, its keys, `providers`, and
 /// records in `store`.
 pub fn config(providers: &[FakeProvider], store: &TestStore, clock: &ManualClock) -> ConfigBuilder {
+    Log::install();
     let config = Config::builder()
         .public_origin("https://app.example")
         .encryption_keys([key(1)])

@@ -77,12 +77,22 @@ impl Story {
     }
 
     /// Asserts that a login was refused with `status` and has left nothing behind: no session, no
-    /// record, no pending login that could be tried again, and no call to the provider beyond
-    /// `asked`.
+    /// record, and no call to the provider but those `asked`.
     pub fn assert_refused(&self, answer: &Answer, status: u16, asked: &[Document]) {
+        self.assert_refused_for(&self.browser, answer, status, asked);
+    }
+
+    /// The same for another browser's login.
+    pub fn assert_refused_for(
+        &self,
+        browser: &Browser,
+        answer: &Answer,
+        status: u16,
+        asked: &[Document],
+    ) {
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.refusal.is_some(), "{answer:?}");
-        assert!(!answer.gives_session() && !self.browser.has_session(), "{answer:?}");
+        assert!(!answer.gives_session() && !browser.has_session(), "{answer:?}");
         assert_eq!(self.store.writes(), 0, "{answer:?}");
         assert_eq!(self.provider.take_asked(), asked, "{answer:?}");
         assert_eq!(self.provider.strays(), [""; 0]);

@@ -113,7 +113,7 @@ impl Error {
         }
     }
 
-    /// The original's sub-status for it.
+    /// Azure's sub-status for it.
     #[must_use]
     pub fn sub_status(&self) -> SubStatus {
         match (&*self.0, self.fault()) {
@@ -194,8 +194,7 @@ pub struct Refusal {
     pub error: Option<Error>,
 }
 
-/// The original's names for what an answer means, written behind the status: `401.71`
-/// (contract §11).
+/// Azure's names for what an answer means, written behind the status: `401.71`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 #[repr(u16)]

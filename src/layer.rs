@@ -6,16 +6,22 @@ use crate::config::Config;
 use crate::relying_party::RelyingParty;
 use crate::service::EasyAuth;
 
-/// Puts [`EasyAuth`] around a service. See the [crate's documentation](crate).
+/// Puts [`EasyAuth`] around a service.
 ///
-/// Cheap to clone; clones share sessions, caches and logins under way.
+/// The [crate's documentation](crate) has an example, and says [where to put the
+/// layer](crate#where-to-put-the-layer). Cheap to clone; clones share sessions, caches and logins
+/// under way.
+///
+/// # Security
+///
+/// It protects what it is around. Routes that are added to an axum `Router` after it are open.
 #[derive(Clone, Debug)]
 pub struct EasyAuthLayer {
     relying_party: RelyingParty,
 }
 
 impl EasyAuthLayer {
-    /// The layer of `config`. Does no IO and needs no runtime.
+    /// The layer of `config`. Does no IO and needs no runtime; requests need tokio's.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { relying_party: RelyingParty::new(config) }

@@ -99,8 +99,8 @@ impl Claim {
 
 /// The one who is signed in.
 ///
-/// In the request's extensions of every request that a session vouches for, and an axum extractor
-/// under the feature `axum`. Cheap to clone.
+/// In the extensions of every request that a session vouches for, and an axum extractor under the
+/// feature `axum`. Cheap to clone.
 ///
 /// # Security
 ///
@@ -137,13 +137,15 @@ impl Principal {
         &self.0.identity.provider
     }
 
-    /// The provider's lasting identifier of this user: `X-MS-CLIENT-PRINCIPAL-ID`.
+    /// The provider's lasting identifier of this user: `X-MS-CLIENT-PRINCIPAL-ID`, which has it
+    /// percent-encoded.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.0.identity.user_id
     }
 
-    /// A name to show to people: `X-MS-CLIENT-PRINCIPAL-NAME`. Empty if the provider gave none.
+    /// A name to show to people: `X-MS-CLIENT-PRINCIPAL-NAME`, which has it percent-encoded. The
+    /// [`user_id`](Self::user_id) if the provider gave none.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.identity.name
@@ -155,7 +157,9 @@ impl Principal {
         &self.0.identity.name_typ
     }
 
-    /// Everything the provider stated, in its order, under Easy Auth's names.
+    /// Everything the provider stated, in its order, under Easy Auth's names: `email`, for one, is
+    /// `http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress`. Claims that Easy Auth does
+    /// not rename, such as `groups`, have the provider's names.
     #[must_use]
     pub fn claims(&self) -> &[Claim] {
         &self.0.identity.claims
@@ -167,7 +171,7 @@ impl Principal {
         self.0.tokens.as_deref()
     }
 
-    /// The first claim of type `typ`.
+    /// The first claim of type `typ`, under [Easy Auth's name](Self::claims).
     #[must_use]
     pub fn claim(&self, typ: &str) -> Option<&str> {
         self.claims().iter().find(|claim| claim.typ == typ).map(|claim| claim.val.as_str())

@@ -1,5 +1,6 @@
 //! The door: each request is for one of our routes, from somebody known, or from a stranger.
 
+use std::mem;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
@@ -128,7 +129,11 @@ impl<S> EasyAuth<S> {
             Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
             Recognised::Unknown(unknown) => {
-                routes::unauthenticated(&self.relying_party, &parts, &path, unknown)
+                let original = uri_of(&parts).clone();
+                let nested = mem::replace(&mut parts.uri, original);
+                let verdict = routes::unauthenticated(&self.relying_party, &parts, &path, unknown);
+                parts.uri = nested;
+                verdict
             }
         };
         match verdict {

@@ -14,9 +14,10 @@ use crate::secret::Secret;
 pub struct TokenSet {
     /// What the provider's APIs accept.
     pub access_token: Option<Secret<String>>,
-    /// The second half of an OAuth 1.0a token (X/Twitter).
+    /// The second half of an OAuth 1.0a token (X/Twitter). No provider of this version has one.
     pub access_token_secret: Option<Secret<String>>,
-    /// Microsoft account's own token for signing in to applications.
+    /// Microsoft account's own token for signing in to applications. No provider of this version has
+    /// one.
     pub authentication_token: Option<Secret<String>>,
     /// The signed statement about the sign-in (OpenID Connect).
     pub id_token: Option<Secret<String>>,

@@ -1,5 +1,6 @@
 //! The layer as a citizen of tower: what `Service` and `Body` demand, behind every way that a
 //! request can take.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod parts;
 
@@ -421,12 +422,13 @@ impl std::error::Error for Custom {}
 async fn errors_of_the_inner_service_pass_unchanged() {
     let ways = Ways::new().await;
     for way in WAYS.into_iter().filter(|way| way.is_admitted()) {
-        let custom = service_fn(async |_: Request<String>| Err::<Response<String>, _>(Custom(3)));
+        let custom =
+            service_fn(|_: Request<String>| async move { Err::<Response<String>, _>(Custom(3)) });
         let error: Custom =
             ways.layer(way).layer(custom).oneshot(ways.request(way)).await.unwrap_err();
         assert_eq!(error, Custom(3), "{way:?}");
 
-        let boxed = service_fn(async |_: Request<String>| {
+        let boxed = service_fn(|_: Request<String>| async move {
             Err::<Response<String>, BoxError>(Custom(4).into())
         });
         let error = ways.layer(way).layer(boxed).oneshot(ways.request(way)).await.unwrap_err();
@@ -499,7 +501,7 @@ async fn request_bodies_of_any_type_will_do() {
 async fn a_request_body_reaches_the_inner_service_as_it_is() {
     let ways = Ways::new().await;
     for way in WAYS.into_iter().filter(|way| way.is_admitted()) {
-        let echo = service_fn(async |request: Request<AxumBody>| {
+        let echo = service_fn(|request: Request<AxumBody>| async move {
             let collected = request.into_body().collect().await.unwrap();
             let trailer = collected.trailers().and_then(|trailers| trailers.get("x-check"));
             assert_eq!(trailer, Some(&HeaderValue::from_static("1")));

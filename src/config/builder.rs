@@ -124,6 +124,10 @@ impl ConfigBuilder {
     /// (`allowedExternalRedirectUrls`). None unless set.
     ///
     /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it.
+    ///
+    /// # Security
+    ///
+    /// Anybody can make a link that signs people in here and leads them there.
     pub fn allowed_external_redirect_urls<S: Into<String>>(
         mut self,
         urls: impl IntoIterator<Item = S>,
@@ -132,7 +136,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds an identity provider.
+    /// Adds an identity provider. Names must differ, also in case.
     pub fn provider(mut self, provider: OpenIdConnect) -> Self {
         self.providers.push(provider);
         self
@@ -192,20 +196,28 @@ impl ConfigBuilder {
 
     /// Where embedded keys (`keys/`) and the file store (`tokens/`) are.
     /// `$WEBSITE_AUTH_STATE_DIRECTORY` or else `$HOME/data/.auth` unless set.
+    ///
+    /// # Security
+    ///
+    /// Back `keys/` up, apart from `tokens/`: who has both can read the tokens, and without the keys
+    /// nobody can.
     pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
         self
     }
 
-    /// The keys that seal cookies and records: the first makes, all open, four at most. A key that
-    /// is taken off the list ends its sessions. An embedded key unless set.
+    /// The keys that seal cookies and records: the first makes, all open, four at most. An embedded
+    /// key unless set.
+    ///
+    /// To change a key, put the new one in front, and take the old one off when the sessions that it
+    /// sealed are over; taken off earlier, it ends them.
     pub fn encryption_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.encryption = keys.into_iter().collect();
         self
     }
 
-    /// The keys that sign session tokens: the first makes, all verify, four at most. An embedded key
-    /// unless set.
+    /// The keys that sign session tokens (`X-ZUMO-AUTH`), which are not in this version: the first
+    /// makes, all verify, four at most. An embedded key unless set.
     pub fn signing_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.signing = keys.into_iter().collect();
         self

@@ -1,4 +1,4 @@
-//! From a provider's claims to Easy Auth's (contract §5.1).
+//! From a provider's claims to Easy Auth's.
 
 use crate::oauth::json::{Object, Value};
 use crate::principal::Claim;

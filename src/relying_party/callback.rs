@@ -37,6 +37,7 @@ pub(crate) enum Finished {
     /// The provider did not sign the user in, or the user did not want it to.
     Refused {
         error: AuthorizationError,
+        return_to: ReturnTo,
         cookies: Vec<HeaderValue>,
     },
 }
@@ -85,7 +86,8 @@ impl RelyingParty {
         let code = match response.verify(pending, promised)? {
             VerifiedResponse::Code(code) => code,
             VerifiedResponse::Refused(error) => {
-                return Ok(Finished::Refused { error, cookies: forget.into_iter().collect() });
+                let cookies = forget.into_iter().collect();
+                return Ok(Finished::Refused { error, return_to, cookies });
             }
         };
         let callback = Callback { provider, metadata: &metadata, code: &code, request };

@@ -35,6 +35,8 @@ struct Inner {
     bound: Duration,
     /// When expired records are next to be removed, in seconds on the monotonic clock.
     sweep_due: AtomicU64,
+    /// Counts loads and writes, to tell which came first.
+    moments: AtomicU64,
 }
 
 /// A record as it was at one moment; or that there was none.
@@ -44,9 +46,16 @@ pub(crate) struct CachedRecord {
     /// What each session's requests get, made when it is first asked for.
     prepared: Box<[OnceLock<Arc<Prepared>>]>,
     /// When the load began that brought it, or when the write was acknowledged that made it.
-    as_of: Duration,
+    as_of: Moment,
     revalidating: AtomicBool,
     noticed: AtomicBool,
+}
+
+/// A moment in this process: the later of two is told for certain, and its age by the clock.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    order: u64,
+    elapsed: Duration,
 }
 
 /// How far a cached record can be trusted.
@@ -72,6 +81,7 @@ impl Records {
             changing: Turns::default(),
             fresh: bound / 2,
             bound,
+            moments: AtomicU64::new(0),
         };
         Self(Arc::new(inner))
     }
@@ -79,7 +89,7 @@ impl Records {
     /// The record of `user` as it was lately, with how far that can be trusted.
     pub(super) fn cached(&self, user: &UserKey) -> Option<(Arc<CachedRecord>, Age)> {
         let cached = self.0.cache.get(user)?;
-        let age = self.0.elapsed().saturating_sub(cached.as_of);
+        let age = self.0.elapsed().saturating_sub(cached.as_of.elapsed);
         let age = match age {
             age if age < self.0.fresh => Age::Fresh,
             age if age < self.0.bound => Age::Aging,
@@ -100,7 +110,7 @@ impl Records {
 
     /// The record of `user` as it is now.
     pub(super) async fn load(&self, user: &UserKey) -> Result<Arc<CachedRecord>, Error> {
-        let begun = self.0.elapsed();
+        let begun = self.0.moment();
         let Loaded { record, .. } = self.0.load(user).await?;
         Ok(self.0.put(user, CachedRecord::new(record, begun)))
     }
@@ -133,7 +143,7 @@ impl Records {
         // until some give up; so only other processes are left to conflict with.
         let _turn = self.0.changing.take(user).await;
         for _ in 0..MOST_ATTEMPTS {
-            let begun = self.0.elapsed();
+            let begun = self.0.moment();
             let Loaded { record, version } = self.0.load(user).await?;
             let written = match change(record) {
                 Change::Keep(record) => {
@@ -146,7 +156,7 @@ impl Records {
             };
             match written {
                 Ok(record) => {
-                    let acknowledged = self.0.elapsed();
+                    let acknowledged = self.0.moment();
                     return Ok(self.0.put(user, CachedRecord::new(record, acknowledged)));
                 }
                 Err(Kind::Store(StoreError::Conflict)) => {}
@@ -229,7 +239,7 @@ impl Inner {
     fn put(&self, user: &UserKey, new: CachedRecord) -> Arc<CachedRecord> {
         let _ordered = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = self.cache.get(user)
-            && there.as_of > new.as_of
+            && there.as_of.order > new.as_of.order
         {
             return there;
         }
@@ -247,6 +257,10 @@ impl Inner {
         self.config.settings().clock.now()
     }
 
+    fn moment(&self) -> Moment {
+        Moment { order: self.moments.fetch_add(1, Ordering::SeqCst), elapsed: self.elapsed() }
+    }
+
     fn elapsed(&self) -> Duration {
         self.config.settings().clock.monotonic()
     }
@@ -261,7 +275,7 @@ struct Loaded {
 }
 
 impl CachedRecord {
-    fn new(record: Option<Record>, as_of: Duration) -> Self {
+    fn new(record: Option<Record>, as_of: Moment) -> Self {
         let sessions = record.as_ref().map_or(0, |record| record.sessions.len());
         let prepared = (0..sessions).map(|_| OnceLock::new()).collect();
         Self {

@@ -1,4 +1,4 @@
-//! `GET|POST /.auth/login/<provider>/callback`: back from the provider (contract §3.3).
+//! `GET|POST /.auth/login/<provider>/callback`: back from the provider.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use http::{Method, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::BoxError;
+use tracing::field::display;
 
 use super::refuse::{self, Explanation};
-use super::{not_found, reply};
-use crate::error::{Error, SubStatus};
+use super::{no_such_provider, reply};
+use crate::error::{Error, Refusal, SubStatus};
 use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
 use crate::principal::ProviderId;
 use crate::relying_party::{Finished, Provider, RelyingParty, Unfinished};
@@ -29,7 +30,7 @@ where
     B::Error: Into<BoxError>,
 {
     let Some(provider) = relying_party.provider(name) else {
-        return not_found(relying_party, parts);
+        return no_such_provider(relying_party, parts);
     };
     let form = match response_of(parts, body).await {
         Ok(form) => form,
@@ -99,16 +100,33 @@ fn render(
             tracing::info!(%provider, "signed in");
             reply::redirect(&absolute(relying_party, &return_to), cookies)
         }
-        Finished::Refused { error, cookies, .. } => {
-            let AuthorizationError { code, description } = &error;
-            tracing::info!(%provider, error = code, description, "the provider did not sign in");
-            let (status, explanation) = explain(code);
+        Finished::Refused { error, return_to, cookies } => {
+            let (status, explanation) = explain(&error.code);
             let sub_status = SubStatus::LoginProtocolError;
-            let mut response =
-                refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+            let mut response = refuse::refuse_login(
+                relying_party,
+                parts,
+                status,
+                sub_status,
+                &explanation,
+                &return_to,
+            );
+            log(provider, &error, &response);
             reply::set_cookies(&mut response, cookies);
             response
         }
+    }
+}
+
+/// Under the reference that the page shows: people are asked to quote it.
+fn log(provider: &ProviderId, error: &AuthorizationError, response: &Response<Bytes>) {
+    let refusal = response.extensions().get::<Refusal>();
+    let decision = refusal.map(|refusal| display(refusal.decision_id));
+    let AuthorizationError { code, description } = error;
+    if response.status().is_server_error() {
+        tracing::error!(%provider, decision, error = code, description, "the provider did not sign in");
+    } else {
+        tracing::info!(%provider, decision, error = code, description, "the provider did not sign in");
     }
 }
 
@@ -158,8 +176,8 @@ const DENIED: Explanation = Explanation {
     reason: "the user or the provider refused the sign-in",
     error: "access_denied",
     heading: "You have not been signed in",
-    description: "The sign-in was cancelled, or you may not use this application. You can return \
-                  to the website and try again.",
+    description: "The sign-in was cancelled, or the sign-in service does not let you use this \
+                  application.",
 };
 const AWAY: Explanation = Explanation {
     reason: "the provider is not available",
@@ -178,6 +196,6 @@ const NOT_SIGNED_IN: Explanation = Explanation {
     reason: "the provider did not sign the user in",
     error: "login_required",
     heading: "You have not been signed in",
-    description: "The sign-in service needs something from you first. Return to the website and \
-                  sign in again.",
+    description: "The sign-in service did not confirm who you are. It may need something from you \
+                  first: try again, and follow what it asks.",
 };

@@ -1,5 +1,5 @@
-//! `/.auth/login/done` and `/.auth/logout/done`: where a browser ends up that wanted nowhere else
-//! (contract §2.4). Also under the name `complete`.
+//! `/.auth/login/done` and `/.auth/logout/done`: where a browser ends up that wanted nowhere else.
+//! Also under the name `complete`.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};

@@ -1,5 +1,4 @@
-//! What a request gets that nobody has signed in for: through, off to sign in, or refused
-//! (contract §10.1).
+//! What a request gets that nobody has signed in for: through, off to sign in, or refused.
 
 use bytes::Bytes;
 use http::request::Parts;

@@ -1,4 +1,4 @@
-//! `GET /.auth/login/<provider>`: off to the provider (contract §2.2, §3.1).
+//! `GET /.auth/login/<provider>`: off to the provider.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -21,7 +21,7 @@ pub(super) async fn answer(
     parts: &Parts,
 ) -> Response<Bytes> {
     let Some(provider) = relying_party.provider(name) else {
-        return super::not_found(relying_party, parts);
+        return super::no_such_provider(relying_party, parts);
     };
     if let Some(elsewhere) = at_origin(&relying_party.settings().origin, parts) {
         return reply::redirect(&elsewhere, None);
@@ -106,12 +106,22 @@ pub(super) fn at_login(
     provider: &ProviderId,
     parts: &Parts,
 ) -> Option<String> {
-    let Settings { origin, api_prefix, destinations, .. } = relying_party.settings();
+    let Settings { origin, destinations, .. } = relying_party.settings();
     at_origin(origin, parts)?;
     let return_to = destinations.of_request(&parts.uri);
+    Some(format!("{}&{MOVED}", address(relying_party, provider, &return_to)))
+}
+
+/// Where a browser signs in at `provider` to come back to `return_to`.
+pub(super) fn address(
+    relying_party: &RelyingParty,
+    provider: &ProviderId,
+    return_to: &ReturnTo,
+) -> String {
+    let Settings { origin, api_prefix, .. } = relying_party.settings();
     let return_to = utf8_percent_encode(return_to.as_str(), NON_ALPHANUMERIC);
     let prefix = api_prefix.as_str();
-    Some(format!("{origin}{prefix}/login/{provider}?post_login_redirect_uri={return_to}&{MOVED}"))
+    format!("{origin}{prefix}/login/{provider}?post_login_redirect_uri={return_to}")
 }
 
 const MOVED: &str = "easyauth_moved=1";
@@ -121,7 +131,7 @@ const NOT_ALLOWED: Explanation = Explanation {
     error: "invalid_request",
     heading: "This sign-in link is not valid",
     description: "The page to return to after signing in (post_login_redirect_uri) is not one of \
-                  this site, and not in its list of allowed external redirect URLs.",
+                  this site, and not listed in login.allowedExternalRedirectUrls.",
 };
 const TWICE: Explanation = Explanation {
     reason: "a parameter is there twice",

@@ -1,4 +1,4 @@
-//! `GET|POST /.auth/logout`: the session ends (contract §2.4).
+//! `GET|POST /.auth/logout`: the session ends.
 
 use bytes::Bytes;
 use http::Response;

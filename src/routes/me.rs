@@ -1,4 +1,4 @@
-//! `GET /.auth/me`: who am I, and what are my tokens (contract §8.2).
+//! `GET /.auth/me`: who am I, and what are my tokens.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{gate, not_found, reply};
+use super::{gate, nothing_here, reply};
 use crate::config::StoreChoice;
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;
@@ -14,7 +14,8 @@ use crate::wire;
 
 pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     if matches!(relying_party.settings().token_store, StoreChoice::Off) {
-        return not_found(relying_party, parts);
+        let description = "No tokens are kept here: login.tokenStore.enabled is false.";
+        return nothing_here(relying_party, parts, "no token store", description);
     }
     let known = match relying_party.authenticate(&parts.headers).await {
         Ok(Ok(known)) => known,

@@ -9,6 +9,7 @@ mod gate;
 mod login;
 mod logout;
 mod me;
+mod onward;
 pub(crate) mod page;
 mod parameters;
 mod refresh;
@@ -29,7 +30,7 @@ use crate::api_prefix::Place;
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;
 
-/// One of our own routes (contract §2).
+/// One of our own routes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
     Login {
@@ -128,18 +129,25 @@ where
 }
 
 fn not_found(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
-    refuse::refuse(
-        relying_party,
-        parts,
-        StatusCode::NOT_FOUND,
-        SubStatus::LoginProtocolError,
-        &Explanation {
-            reason: "no such route",
-            error: "not_found",
-            heading: "There is nothing here",
-            description: "This address is reserved for signing in and out, and nothing is at it.",
-        },
-    )
+    let description = "This address is reserved for signing in and out, and nothing is at it.";
+    nothing_here(relying_party, parts, "no such route", description)
+}
+
+fn no_such_provider(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+    let description = "No sign-in service has the name that this address gives.";
+    nothing_here(relying_party, parts, "no such provider", description)
+}
+
+fn nothing_here(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    reason: &'static str,
+    description: &'static str,
+) -> Response<Bytes> {
+    let heading = "There is nothing here";
+    let explanation = Explanation { reason, error: "not_found", heading, description };
+    let sub_status = SubStatus::LoginProtocolError;
+    refuse::refuse(relying_party, parts, StatusCode::NOT_FOUND, sub_status, &explanation)
 }
 
 fn method_not_allowed(

@@ -1,4 +1,4 @@
-//! `GET /.auth/refresh`: fresh tokens, and the session renewed (contract §8.3).
+//! `GET /.auth/refresh`: fresh tokens, and the session renewed.
 
 use bytes::Bytes;
 use http::request::Parts;

@@ -9,9 +9,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::page::{Link, Page};
-use super::{asker, reply};
+use super::{asker, onward, reply};
 use crate::error::{DecisionId, Error, Fault, Refusal, SubStatus};
 use crate::relying_party::RelyingParty;
+use crate::return_to::ReturnTo;
 use crate::seal::random;
 
 /// What is said about a refusal.
@@ -35,6 +36,18 @@ pub(super) fn refuse(
     sub_status: SubStatus,
     explanation: &Explanation,
 ) -> Response<Bytes> {
+    refuse_login(relying_party, parts, status, sub_status, explanation, &ReturnTo::default())
+}
+
+/// Refuses a login that was to lead to `return_to`.
+pub(super) fn refuse_login(
+    relying_party: &RelyingParty,
+    parts: &Parts,
+    status: StatusCode,
+    sub_status: SubStatus,
+    explanation: &Explanation,
+    return_to: &ReturnTo,
+) -> Response<Bytes> {
     let refusal = Refusal {
         sub_status,
         decision_id: next_decision(),
@@ -47,7 +60,7 @@ pub(super) fn refuse(
         reason = refusal.reason,
         "refused"
     );
-    render(relying_party, parts, status, refusal, explanation)
+    render(relying_party, parts, status, refusal, explanation, return_to)
 }
 
 /// Tells of a failure, to the one who asked as much as helps them, to the log what happened.
@@ -61,7 +74,7 @@ pub(super) fn fail(relying_party: &RelyingParty, parts: &Parts, error: &Error) -
         error: Some(error.clone()),
     };
     log(error, &refusal, status);
-    render(relying_party, parts, status, refusal, &explanation)
+    render(relying_party, parts, status, refusal, &explanation, &ReturnTo::default())
 }
 
 fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
@@ -82,14 +95,15 @@ fn explain(fault: Fault) -> Explanation {
             error: "provider_error",
             heading: "Signing in did not work",
             description: "The sign-in service answered something that we cannot accept. Try again; \
-                          if it happens again, tell whoever runs this site.",
+                          if it stays so, tell whoever runs this site, and quote the reference \
+                          below.",
         },
         Fault::Setup => Explanation {
             reason: "the configuration is wrong",
             error: "configuration_error",
             heading: "Signing in is not set up correctly",
-            description: "Nothing that you can do will help. Tell whoever runs this site, and quote \
-                          the reference below.",
+            description: "You cannot mend this yourself. Tell whoever runs this site, and quote the \
+                          reference below.",
         },
         Fault::Unavailable => Explanation {
             reason: "something we depend on does not answer",
@@ -103,7 +117,7 @@ fn explain(fault: Fault) -> Explanation {
             error: "invalid_request",
             heading: "This sign-in cannot be finished",
             description: "It took too long, was finished already, or was begun in another browser. \
-                          Start again.",
+                          If it happens again, allow cookies for this site.",
         },
     }
 }
@@ -114,15 +128,20 @@ fn render(
     status: StatusCode,
     refusal: Refusal,
     explanation: &Explanation,
+    return_to: &ReturnTo,
 ) -> Response<Bytes> {
     let reference = format!("{} · {}", code(status, refusal.sub_status), refusal.decision_id);
     let mut response = if asker::wants_page(parts) {
         let home = relying_party.settings().origin.with_slash();
+        let onward = onward::of(relying_party, parts, status, refusal.sub_status, return_to);
+        let onward = onward.as_ref().map(|onward| Link { label: onward.label, href: &onward.href });
+        let home = Link { label: "Return to the website", href: &home };
+        let links: Vec<_> = onward.into_iter().chain([home]).collect();
         let page = Page {
             title: explanation.heading,
             heading: explanation.heading,
             paragraphs: &[explanation.description],
-            links: &[Link { label: "Return to the website", href: &home }],
+            links: &links,
             code: Some(&reference),
             ..Page::default()
         };
@@ -142,7 +161,7 @@ fn render(
     response
 }
 
-/// The challenge of a 401 (contract §10.2).
+/// The challenge of a 401.
 fn challenge(relying_party: &RelyingParty) -> HeaderValue {
     // A host is made of letters, digits, dots, dashes and, in an IPv6 address, brackets and colons.
     let host = relying_party.settings().origin.host();

@@ -1,5 +1,7 @@
 //! The shapes of our answers: pages, JSON, redirects.
 
+use std::mem;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
@@ -50,7 +52,9 @@ pub(super) fn secure(mut response: Response<Bytes>, method: &Method) -> Response
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     if *method == Method::HEAD {
-        *response.body_mut() = Bytes::new();
+        // Said before the body goes: axum and others would say that a GET gets an empty one.
+        let length = mem::take(response.body_mut()).len();
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
     }
     response
 }

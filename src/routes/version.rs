@@ -1,4 +1,4 @@
-//! `GET /.auth/version` (contract §2.5).
+//! `GET /.auth/version`.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};

@@ -59,6 +59,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// The record under `key`, with the version that a later write must name. `None` if there is
     /// none. Expired records may be returned; the caller judges by its own clock.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the backend does not answer, [`StoreError::Corrupt`] if what it
+    /// has is no record of this store.
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>>;
 
     /// Files a first record under `key`.
@@ -97,9 +102,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         version: &'a Version,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Removes records that expired before `now`, and says how many. One that cannot be read holds
-    /// up no other. It races with the other
-    /// methods and must lose: a record renewed meanwhile stays.
+    /// Removes records that expired before `now`, and says how many. It races with the other methods
+    /// and must lose: a record renewed meanwhile stays. One that cannot be read holds up no other.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the backend fails; what was removed by then is gone.
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 }
 

@@ -130,8 +130,8 @@ impl Cookies {
     }
 }
 
-/// Writes a cookie with its attributes in Easy Auth's order and case (contract §6), which is not
-/// the one in which the `cookie` crate prints them.
+/// Writes a cookie with its attributes in Easy Auth's order and case, which is not the one in which
+/// the `cookie` crate prints them.
 fn spell(cookie: &Cookie<'_>, until: Option<Timestamp>) -> Option<HeaderValue> {
     let (name, value) = cookie.name_value();
     let mut line = format!("{name}={value}; path={}", cookie.path().unwrap_or("/"));

@@ -1,5 +1,5 @@
-//! The request headers by which the application learns who is signed in (contract §4): whatever
-//! the client sent under their names is scrubbed, then ours are set.
+//! The request headers by which the application learns who is signed in: whatever the client sent
+//! under their names is scrubbed, then ours are set.
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};

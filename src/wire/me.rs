@@ -1,4 +1,4 @@
-//! The JSON of `/.auth/me` (contract §8.2).
+//! The JSON of `/.auth/me`.
 
 use serde::Serialize;
 

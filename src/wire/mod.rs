@@ -1,14 +1,14 @@
 //! What we say under our own name: to browsers, to the application, and to the token store.
 //!
-//! | file | format | contract |
-//! |---|---|---|
-//! | `cookie` | names, attributes and chunks of our cookies | §6, RFC 6265 |
-//! | `session` | the inside of the session cookie | |
-//! | `login` | the inside of a pending login's cookie | |
-//! | `record` | the inside of a record of the token store | |
-//! | `principal` | `X-MS-CLIENT-PRINCIPAL` | §4.2 |
-//! | `header` | the request headers that the application sees: scrub, then set | §4 |
-//! | `me` | `/.auth/me` | §8.2 |
+//! | file | format |
+//! |---|---|
+//! | `cookie` | names, attributes and chunks of our cookies (RFC 6265) |
+//! | `session` | the inside of the session cookie |
+//! | `login` | the inside of a pending login's cookie |
+//! | `record` | the inside of a record of the token store |
+//! | `principal` | `X-MS-CLIENT-PRINCIPAL` |
+//! | `header` | the request headers that the application sees: scrub, then set |
+//! | `me` | `/.auth/me` |
 
 pub(crate) mod cookie;
 pub(crate) mod header;

@@ -1,4 +1,4 @@
-//! `X-MS-CLIENT-PRINCIPAL`: base64 of the user as JSON (contract §4.2).
+//! `X-MS-CLIENT-PRINCIPAL`: base64 of the user as JSON.
 
 use std::collections::HashMap;
 

@@ -44,6 +44,10 @@ pub use self::writes::{
 };
 
 /// Checks every claim.
+///
+/// # Panics
+///
+/// If one does not hold.
 pub async fn all(store: &dyn TokenStore) {
     an_unknown_key_has_no_record(store).await;
     a_record_comes_back_as_it_was_filed(store).await;

@@ -1,4 +1,4 @@
-// The newcomer's minute in a real browser: sign in, look, refresh, sign out. Pictures of each page.
+// The newcomer's minute in a real browser: sign in, look, sign out. Pictures of each page.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, photograph, watchedPage } from '../parts/chromium.mjs';
@@ -52,15 +52,6 @@ describe('the quickstart', { concurrency: false }, () => {
     const [entry] = await (await me()).json();
     assert.ok(text.includes(entry.user_id), `the page does not say ${entry.user_id}`);
     await look('3-signed-in');
-  });
-
-  test('refreshes the tokens', async () => {
-    const token = async () => (await (await me()).json())[0].access_token;
-    const before = await token();
-    await control(/refresh/i).click();
-    await page.waitForLoadState('networkidle');
-    await control(/sign out/i).waitFor();
-    assert.notEqual(await token(), before);
   });
 
   test('signs out', async () => {

@@ -27,13 +27,23 @@ export async function echo(config, { env = {}, listen } = {}) {
   return app;
 }
 
-/** A visitor who signed in as the provider's person. */
-export async function signedIn(app, path = '/') {
+/** A visitor who signed in as the provider's person, and `landed` where they wanted to go. */
+export async function signedIn(app, path = '/', landed = path) {
   const visitor = new Visitor();
   const page = await visitor.visit(app.url(path));
   assert.equal(page.status, 200, `sign-in ended at ${page.url}: ${page.body}\n${app.log}`);
-  assert.equal(page.url, app.url(path));
+  assert.equal(page.url, app.url(landed));
   return visitor;
+}
+
+/** Signed in with consent asked for: only so does the provider give a refresh token. */
+export function withRefreshToken(app) {
+  return signedIn(app, '/.auth/login/op?prompt=consent&post_login_redirect_uri=/', '/');
+}
+
+/** What `/.auth/me` answers a script. */
+export function me(visitor, app, query = '') {
+  return visitor.fetch(app.url(`/.auth/me${query}`));
 }
 
 /** What the application saw of a request. */
@@ -55,6 +65,13 @@ export function assertErrorPage(page, visitor, app, statuses) {
   assert.ok(page.body.length > 0, 'the page is empty');
   assert.match(page.headers['cache-control'] ?? '', /no-store/);
   assert.deepEqual(sessionCookies(visitor, app), []);
+}
+
+/** Where the link with this text leads. */
+export function linkOf(page, label) {
+  const link = [...page.body.matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].find(([, , text]) => text === label);
+  assert.ok(link, `no link "${label}": ${page.body}`);
+  return new URL(link[1].replaceAll('&amp;', '&'), page.url).href;
 }
 
 function valueOf(headers, name) {

@@ -36,16 +36,10 @@ export function authJson(provider, change = () => {}) {
   return config;
 }
 
-/** The same with the provider in Entra ID's place: it answers in a form that posts itself. */
-export function entraJson(provider, change = () => {}) {
-  return authJson(provider, (config) => {
-    config.globalValidation.redirectToProvider = 'azureactivedirectory';
-    config.identityProviders = {
-      azureActiveDirectory: {
-        enabled: true,
-        registration: { openIdIssuer: provider.issuer, clientId: 'web-hybrid', clientSecretSettingName: 'OP_SECRET' },
-      },
-    };
-    change(config);
+/** The same with a provider that answers in a form that posts itself. */
+export function formPostJson(provider, change = () => {}) {
+  return authJson(provider, (config, op) => {
+    config.easyauth.providers = { op: { responseMode: 'form_post' } };
+    change(config, op);
   });
 }

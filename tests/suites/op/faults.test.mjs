@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Visitor } from '../parts/visitor.mjs';
-import { assertErrorPage, bed, echo, seen, signedIn } from './bed.mjs';
+import { SESSION_COOKIE, assertErrorPage, bed, echo, seen, signedIn } from './bed.mjs';
 import { authJson } from './config.mjs';
 
 let provider, app;
@@ -131,12 +131,28 @@ describe('a wrong client secret', () => {
   });
 });
 
-describe('an application that refuses everybody', () => {
-  test('shows one page to a browser that does not keep cookies', async () => {
-    const forgetful = new Visitor();
-    forgetful.cookies = () => [];
-    const page = await forgetful.visit(app.url('/orders'));
-    assert.ok(page.status >= 400 && page.status < 500, `${page.status}`);
-    assert.ok(provider.asked('/auth').length <= 2);
+describe('a browser', () => {
+  const { cookies } = Visitor.prototype;
+  const keepingOnly = (kept) => {
+    const visitor = new Visitor();
+    visitor.cookies = (url) => cookies.call(visitor, url).filter(({ name }) => kept(name));
+    return visitor;
+  };
+
+  test('that loses the session cookie gets one page and never a loop', async () => {
+    const visitor = keepingOnly((name) => name !== SESSION_COOKIE);
+    const page = await visitor.visit(app.url('/orders'));
+    assertErrorPage(page, visitor, app, [401]);
+    assert.match(page.body, /cookies/);
+    assert.equal(provider.asked('/auth').length, 1);
+  });
+
+  test('that keeps none of our cookies gets one page and never a loop', async () => {
+    // Those of the provider begin like this.
+    const visitor = keepingOnly((name) => name.startsWith('_'));
+    const page = await visitor.visit(app.url('/orders'));
+    assertErrorPage(page, visitor, app, [400]);
+    assert.match(page.body, /cookies/);
+    assert.equal(provider.asked('/auth').length, 1);
   });
 });

@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use http::Request;
 use support::*;
 
@@ -37,6 +39,19 @@ async fn t_35_a_cookie_that_was_kept_proves_nothing_after_the_logout() {
 
     assert_eq!(thief.fetch("/").await.sub_status(), "401.70");
     assert!(!thief.has_session(), "what proves nothing is not sent for ever");
+}
+
+#[tokio::test]
+async fn t_35_a_session_that_has_expired_is_not_left_to_be_refreshed_after_the_logout() {
+    let mut story = Story::new();
+    story.sign_in("alice").await;
+    let mut thief = story.browser.clone();
+    story.clock.advance(Duration::from_secs(9 * 3_600));
+
+    story.browser.visit("/.auth/logout").await;
+
+    assert_eq!(story.store.count(Verb::Delete), 1, "the tokens went with the last session");
+    assert_eq!(thief.fetch("/.auth/refresh").await.sub_status(), "401.70");
 }
 
 #[tokio::test]

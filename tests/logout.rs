@@ -55,6 +55,18 @@ async fn t_35_a_session_that_has_expired_is_not_left_to_be_refreshed_after_the_l
 }
 
 #[tokio::test]
+async fn a_flood_of_pending_logins_makes_no_flood_of_an_answer() {
+    let story = Story::new();
+    let pairs: Vec<_> = (0..25_000).map(|n| format!("__Host-EasyAuthLogin-{n:026x}=x")).collect();
+    let request = Request::get("/.auth/logout").header("cookie", pairs.join("; "));
+
+    let answer = story.app.send(request.body(Default::default()).unwrap()).await;
+
+    assert_eq!(answer.status, 302);
+    assert!(answer.set_cookies().len() < 100);
+}
+
+#[tokio::test]
 async fn only_the_callers_session_ends_and_the_tokens_go_with_the_last() {
     let story = Story::new();
     let (mut phone, mut laptop) = (story.another_browser(), story.another_browser());

@@ -10,6 +10,7 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::task::Poll;
 use std::time::Duration;
 
 use easyauth::provider::{ClientAuthentication, ResponseMode};
@@ -296,7 +297,7 @@ async fn a_login_begun_at_another_host_goes_on_at_the_origin() {
     let mut story = Story::new();
 
     let answer = story.browser.visit("https://www.app.example/orders?x=1").await;
-    let answer = story.browser.visit(&answer.location().to_owned()).await;
+    let answer = story.browser.visit(answer.location()).await;
     let there = Url::parse(answer.location()).unwrap();
     let answer = story.browser.come_back(&story.provider.authorize(&there, "alice")).await;
 
@@ -402,6 +403,86 @@ async fn t_56_with_the_provider_down_a_login_fails_kindly_and_sessions_go_on() {
     alice.sign_in(&story.provider, "alice").await;
     story.provider.reply(Metadata, Reply::Unreachable);
     assert_eq!(alice.visit("/").await.user().as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn a_visitor_who_leaves_at_any_moment_holds_up_nobody() {
+    for polls in 1..20 {
+        let mut story = Story::new();
+        let there = story.browser.begin(&story.provider).await;
+        let callback = story.provider.authorize(&there, "alice");
+        let mut leaving = story.browser.clone();
+
+        let answer = leave_after(polls, leaving.come_back(&callback)).await;
+
+        let mut other = story.another_browser();
+        other.sign_in(&story.provider, "alice").await;
+        assert_eq!(other.user().await.as_deref(), Some("alice"), "{polls}");
+        if let Some(answer) = answer {
+            assert!(answer.gives_session() && polls > 5, "{polls}");
+            return;
+        }
+        // The code went out at most once; the browser is told so if it asks again.
+        assert_eq!(story.browser.come_back(&callback).await.status, 400, "{polls}");
+    }
+    panic!("twenty steps were not enough");
+}
+
+#[tokio::test]
+async fn a_visitor_who_leaves_while_documents_are_fetched_leaves_others_theirs() {
+    let story = Story::new();
+    for polls in 1..4 {
+        let mut leaving = story.another_browser();
+        leave_after(polls, leaving.visit("/.auth/login/op")).await;
+    }
+
+    story.another_browser().sign_in(&story.provider, "alice").await;
+}
+
+#[tokio::test]
+async fn a_form_post_ends_the_session_that_it_cannot_show() {
+    let clock = ManualClock::new();
+    let provider = FakeProvider::new("op", &clock);
+    let settings = provider.settings().response_mode(ResponseMode::FormPost);
+    let config = config(&[], &TestStore::new(), &clock).provider(settings);
+    let network = network(std::slice::from_ref(&provider));
+    let app = App::new(config.http_client(network).build().unwrap(), &clock);
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&provider, "alice").await;
+    let mut old = browser.clone();
+
+    browser.sign_in(&provider, "alice").await;
+
+    assert_eq!(old.user().await, None);
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn a_sign_in_at_another_provider_ends_the_session_at_the_first() {
+    let clock = ManualClock::new();
+    let providers = [FakeProvider::new("op", &clock), FakeProvider::new("other", &clock)];
+    let app = App::new(config(&providers, &TestStore::new(), &clock).build().unwrap(), &clock);
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&providers[0], "alice").await;
+    let mut old = browser.clone();
+
+    browser.sign_in(&providers[1], "alice").await;
+
+    assert_eq!(browser.fetch("/").await.principal()["provider"], "other");
+    assert_eq!(old.user().await, None);
+}
+
+/// What comes of `future` if whoever waits for it leaves after so many `polls`.
+async fn leave_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..polls {
+        let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context)));
+        if let Poll::Ready(output) = polled.await {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 #[tokio::test]

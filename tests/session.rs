@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,27 +175,120 @@ async fn a_store_that_is_switched_on_or_off_ends_sessions_and_crashes_nobody() {
     }
 }
 
-#[tokio::test]
-async fn files_keep_sessions_over_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let clock = ManualClock::new();
-    let provider = FakeProvider::new("op", &clock);
-    let start = || {
+/// An application that keeps everything in files, as it does unless it is told otherwise.
+struct Files {
+    directory: tempfile::TempDir,
+    clock: ManualClock,
+    provider: FakeProvider,
+}
+
+impl Files {
+    fn new() -> Self {
+        let clock = ManualClock::new();
+        let provider = FakeProvider::new("op", &clock);
+        Self { directory: tempfile::tempdir().unwrap(), clock, provider }
+    }
+
+    /// Starts the application, once more or for the first time.
+    fn start(&self) -> App {
         let config = easyauth::Config::builder()
             .public_origin("https://app.example")
-            .state_directory(directory.path())
-            .provider(provider.settings())
-            .http_client(network(std::slice::from_ref(&provider)))
-            .clock(clock.clone());
-        App::new(config.build().unwrap(), &clock)
-    };
-    let mut browser = Browser::new(&start());
-    browser.sign_in(&provider, "alice").await;
+            .state_directory(self.directory.path())
+            .provider(self.provider.settings())
+            .http_client(network(std::slice::from_ref(&self.provider)))
+            .clock(self.clock.clone());
+        App::new(config.build().unwrap(), &self.clock)
+    }
 
-    let mut browser = browser.at(&start());
+    /// The files with records, by name.
+    fn records(&self) -> Vec<PathBuf> {
+        let shards = fs::read_dir(self.directory.path().join("tokens")).unwrap();
+        let shards = shards.filter_map(|shard| fs::read_dir(shard.unwrap().path()).ok());
+        let files = shards.flatten().map(|file| file.unwrap().path());
+        let mut records: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect();
+        records.sort();
+        records
+    }
+}
+
+#[tokio::test]
+async fn files_keep_sessions_over_a_restart() {
+    let files = Files::new();
+    let mut browser = Browser::new(&files.start());
+    browser.sign_in(&files.provider, "alice").await;
+
+    let mut browser = browser.at(&files.start());
 
     assert_eq!(browser.user().await.as_deref(), Some("alice"));
     assert!(me(&mut browser).await["access_token"].is_string());
+}
+
+#[tokio::test]
+async fn t_117_a_record_that_has_become_garbage_ends_the_session_and_the_next_sign_in_mends_it() {
+    for garbage in ["", "{", "null", r#"{"version":1}"#, "\0\0\0"] {
+        let files = Files::new();
+        let mut browser = Browser::new(&files.start());
+        browser.sign_in(&files.provider, "alice").await;
+        fs::write(&files.records()[0], garbage).unwrap();
+        let mut browser = browser.at(&files.start());
+
+        assert_eq!(browser.user().await, None, "{garbage:?}");
+        browser.sign_in(&files.provider, "alice").await;
+
+        assert_eq!(browser.user().await.as_deref(), Some("alice"), "{garbage:?}");
+    }
+}
+
+#[tokio::test]
+async fn t_34_a_record_of_a_later_version_is_left_as_it_is() {
+    let later = r#"{"version":9}"#;
+    let files = Files::new();
+    let mut browser = Browser::new(&files.start());
+    browser.sign_in(&files.provider, "alice").await;
+    let record = files.records().remove(0);
+    fs::write(&record, later).unwrap();
+    let mut browser = browser.at(&files.start());
+
+    assert_eq!(browser.fetch("/").await.sub_status(), "503.79");
+    assert!(browser.has_session());
+    browser.lose("AppServiceAuthSession");
+    assert_eq!(browser.try_sign_in(&files.provider, "alice").await.sub_status(), "503.79");
+
+    assert_eq!(fs::read_to_string(record).unwrap(), later);
+}
+
+#[tokio::test]
+async fn t_99_a_record_copied_over_another_makes_nobody_somebody_else() {
+    let files = Files::new();
+    let app = files.start();
+    let (mut alice, mut bob) = (Browser::new(&app), Browser::new(&app));
+    alice.sign_in(&files.provider, "alice").await;
+    let of_alice = files.records();
+    bob.sign_in(&files.provider, "bob").await;
+    let of_bob = files.records().into_iter().find(|path| !of_alice.contains(path)).unwrap();
+    fs::copy(&of_alice[0], of_bob).unwrap();
+
+    let app = files.start();
+
+    assert_eq!(alice.at(&app).user().await.as_deref(), Some("alice"));
+    let mut bob = bob.at(&app);
+    assert_eq!(bob.user().await, None);
+    bob.sign_in(&files.provider, "bob").await;
+    assert_eq!(bob.user().await.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn t_105_nothing_on_disk_tells_who_the_users_are_or_what_they_hold() {
+    let files = Files::new();
+    let mut browser = Browser::new(&files.start());
+    browser.sign_in(&files.provider, "alice").await;
+
+    let [record] = &files.records()[..] else { panic!() };
+    let text = format!("{} {}", record.display(), fs::read_to_string(record).unwrap());
+    let mut secrets = files.provider.secrets();
+    secrets.push("alice".to_owned());
+    assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ pub(super) fn check_name(name: &str) -> Result<ProviderId, ConfigError> {
 
 fn is_trustworthy(url: &url::Url) -> bool {
     let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,

@@ -1,6 +1,7 @@
 //! Any OpenID Connect provider, by discovery: Azure's `customOpenIdConnectProviders`
 //! ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html)).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use url::Url;
@@ -211,7 +212,8 @@ impl OpenIdConnect {
     ) -> Stated {
         let mut claims = claims::map(id_token);
         let told_from = claims.len();
-        let added = told.iter().filter(|told| claims.iter().all(|claim| claim.typ != told.typ));
+        let stated: HashSet<&str> = claims.iter().map(|claim| claim.typ.as_str()).collect();
+        let added = told.iter().filter(|told| !stated.contains(told.typ.as_str()));
         let added: Vec<Claim> = added.cloned().collect();
         claims.extend(added);
 

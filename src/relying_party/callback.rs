@@ -80,6 +80,10 @@ impl RelyingParty {
         request: &HeaderMap,
     ) -> Result<Finished, Error> {
         let metadata = self.metadata(provider).await?;
+        // Begun under an earlier configuration: another issuer's code is not for this one's eyes.
+        if pending.issuer != metadata.issuer {
+            return Err(Kind::NoSuchLogin.into());
+        }
         let forget = self.cookies.delete_login(&pending.id);
         let return_to = pending.return_to.clone();
         let promised = metadata.capabilities.authorization_response_iss;

@@ -25,6 +25,7 @@ pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
 use self::flight::Flights;
 pub(crate) use self::login::Beginning;
+pub(crate) use self::logout::SignedOut;
 use self::records::Records;
 pub(crate) use self::refresh::NotRefreshed;
 use self::refresh::{Failure, Landed};

@@ -80,7 +80,8 @@ impl Cookies {
         if cross_site_post && self.secure { SameSite::None } else { SameSite::Lax }
     }
 
-    /// The pending logins whose cookies the request brought, oldest first.
+    /// The pending logins whose cookies the request brought, oldest first; no more than
+    /// [`MOST_LOGINS_READ`] of them.
     pub(crate) fn logins(self, request: &HeaderMap) -> Vec<LoginId> {
         let prefix = self.login_prefix().as_bytes();
         let mut logins: Vec<_> = pairs(request)
@@ -89,6 +90,8 @@ impl Cookies {
             .collect();
         logins.sort_unstable();
         logins.dedup();
+        // Ours are few. Each that is deleted is a line of the answer, and an answer has an end.
+        logins.truncate(MOST_LOGINS_READ);
         logins
     }
 
@@ -233,6 +236,8 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 pub(crate) const SESSION: &str = "AppServiceAuthSession";
 /// The most pending logins that one browser keeps; beyond it the oldest go.
 pub(crate) const MAX_LOGINS: usize = 5;
+
+const MOST_LOGINS_READ: usize = 64;
 
 /// Named after the original's guard against redirect loops.
 const RETURNED: &str = "RedirectCount";

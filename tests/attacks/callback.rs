@@ -85,6 +85,21 @@ async fn t_42_a_callback_replayed_a_hundred_times_at_once_makes_one_session() {
 }
 
 #[tokio::test]
+async fn t_42_a_callback_replayed_at_another_node_is_refused_by_the_provider() {
+    let (mut story, callback) = at_the_door().await;
+    let providers = std::slice::from_ref(&story.provider);
+    let config = config(providers, &story.store, &story.clock).build().unwrap();
+    let mut elsewhere = story.browser.clone().at(&App::new(config, &story.clock));
+
+    assert_eq!(story.browser.come_back(&callback).await.status, 302);
+    let answer = elsewhere.come_back(&callback).await;
+
+    assert_eq!(answer.status, 400);
+    assert!(!answer.gives_session());
+    assert_eq!(story.store.writes(), 1);
+}
+
+#[tokio::test]
 async fn oa_10_a_login_that_failed_is_over_and_its_cookie_gone() {
     for (document, status) in [(Token, 502), (Keys, 502), (Userinfo, 502)] {
         let (mut story, callback) = at_the_door().await;

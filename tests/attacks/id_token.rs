@@ -276,6 +276,39 @@ async fn jw_10_a_token_has_one_spelling() {
 }
 
 #[tokio::test]
+async fn jw_02_an_encrypted_token_is_no_way_around_the_signature() {
+    let header = json!({"alg": "dir", "enc": "A256GCM", "cty": "JWT"}).to_string();
+    let header = BASE64_URL_SAFE_NO_PAD.encode(header);
+    let mut story = Story::new();
+    story.provider.forge(move |token| {
+        let claims = token.split('.').nth(1).unwrap();
+        format!("{header}..AAAAAAAAAAAAAAAA.{claims}.AAAAAAAAAAAAAAAAAAAAAA")
+    });
+    refuse(&mut story, "JWE").await;
+}
+
+#[tokio::test]
+async fn jw_05_a_token_is_text_in_utf_8_without_a_mark() {
+    let changes: [fn(&str) -> String; 3] = [
+        |text| format!("\u{feff}{text}"),
+        |text| text.chars().flat_map(|character| [character, '\0']).collect(),
+        |text| format!("{text}{text}"),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        for header_too in [false, true] {
+            let mut story = Story::new();
+            story.provider.forge(move |token| {
+                SigningKey::rs256("k1").resign(token, |header, claims| {
+                    let header = if header_too { change(header) } else { header.to_owned() };
+                    (header, change(claims))
+                })
+            });
+            refuse(&mut story, &number.to_string()).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn oc_27_a_claim_that_is_there_twice_is_refused() {
     let mut story = Story::new();
     story.provider.forge(|token| {

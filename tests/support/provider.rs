@@ -313,6 +313,8 @@ impl FakeProvider {
             }
         };
         self.note(document, &request);
+        // Networks take their time: others get theirs.
+        tokio::task::yield_now().await;
         let reply = self.state().replies.get(&document).cloned();
         match reply {
             None => {}

@@ -474,6 +474,19 @@ fn oc_20_a_refreshed_token_repeats_the_login() {
 }
 
 #[test]
+fn oc_20_another_users_token_is_no_old_one_of_ours_however_old_it_is() {
+    let bench = Bench::new(Algorithm::Es256);
+    let original = bench.verify(&claims(), &bench.expected()).unwrap().original();
+
+    for (name, moment) in [("exp", NOW - 5_000), ("iat", NOW - 5_000)] {
+        let mut old = claims_with(name, Some(json!(moment)));
+        assert!(bench.refresh(&old, &original).is_err_and(|e| e != IdTokenError::SubjectChanged));
+        old["sub"] = json!("mallory");
+        assert_eq!(bench.refresh(&old, &original).unwrap_err(), IdTokenError::SubjectChanged);
+    }
+}
+
+#[test]
 fn oc_20_a_refreshed_token_keeps_every_audience_and_the_party() {
     let bench = Bench::new(Algorithm::Es256);
     let trusted = ["api".to_owned()];

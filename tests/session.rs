@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easyauth::store::MemoryStore;
+use easyauth::clock::Clock;
+use easyauth::store::{MemoryStore, TokenStore};
 use easyauth::{ConfigBuilder, EasyAuthLayer, SessionLifetime};
 use http::Request;
 use serde_json::{Value, json};
@@ -306,6 +307,21 @@ async fn a_user_has_at_most_so_many_sessions_and_the_longest_unrenewed_goes() {
     assert_eq!(first.user().await, None);
     assert_eq!(second.user().await.as_deref(), Some("alice"));
     assert_eq!(third.user().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn expired_records_go_when_somebody_else_signs_in() {
+    for (somebody_comes, left) in [(false, 1), (true, 0)] {
+        let mut story = Story::new();
+        story.sign_in("alice").await;
+        story.clock.advance(Duration::from_secs((8 + 72) * 3_600 + 1));
+        if somebody_comes {
+            story.another_browser().sign_in(&story.provider, "bob").await;
+            tokio::task::yield_now().await;
+        }
+
+        assert_eq!(story.store.sweep(story.clock.now()).await.unwrap(), left);
+    }
 }
 
 #[tokio::test]

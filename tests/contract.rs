@@ -1,5 +1,6 @@
 //! The layer as a citizen of tower: what `Service` and `Body` demand, behind every way that a
 //! request can take.
+#![allow(clippy::unwrap_used, reason = "a test that goes wrong says so by a panic")]
 
 mod parts;
 

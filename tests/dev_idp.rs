@@ -1,4 +1,10 @@
 //! The development provider, over HTTP: what it grants, and what it refuses like a strict one.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong says so by a panic"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ pub(super) enum Prompt {
 pub(super) enum Refusal {
     /// Nobody knows whether the client asked, so nothing goes to the address that it names.
     Shown(&'static str),
-    Returned(AnswerTo, AuthorizationError),
+    Returned(Box<AnswerTo>, AuthorizationError),
 }
 
 /// An error of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6, and what to do about it.
@@ -70,7 +70,7 @@ impl AuthorizationRequest {
             ));
         };
         Self::parse_for(answer_to.clone(), parameters)
-            .map_err(|error| Refusal::Returned(answer_to, error))
+            .map_err(|error| Refusal::Returned(Box::new(answer_to), error))
     }
 
     fn parse_for(answer_to: AnswerTo, parameters: &Parameters) -> Result<Self, AuthorizationError> {

@@ -78,7 +78,6 @@ impl DevIdp {
     }
 
     /// A provider with settings of your own.
-    #[must_use]
     pub fn builder() -> DevIdpBuilder {
         DevIdpBuilder::default()
     }

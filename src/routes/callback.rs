@@ -91,11 +91,11 @@ fn render(
     finished: Finished,
 ) -> Response<Bytes> {
     match finished {
-        Finished::SignedIn { return_to, cookies, .. } => {
+        Finished::SignedIn { return_to, cookies } => {
             tracing::info!(%provider, "signed in");
             reply::redirect(&absolute(relying_party, &return_to), cookies)
         }
-        Finished::Refused { error, cookies, .. } => {
+        Finished::Refused { error, cookies } => {
             let AuthorizationError { code, description } = &error;
             tracing::info!(%provider, error = code, description, "the provider did not sign in");
             let (status, explanation) = explain(code);

@@ -130,7 +130,7 @@ pub(super) fn unauthorized(
     reply::secure(refused, &parts.method)
 }
 
-/// 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
+/// Answers 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
 /// session past its end stays, for it may still be refreshed.
 fn turn_away(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Response<Bytes> {
     let mut refused = unauthorized(relying_party, parts, unknown);

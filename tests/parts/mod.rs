@@ -1,5 +1,10 @@
 //! What the suites around the layer share: a provider on loopback, and a browser's way through it.
-#![allow(dead_code, reason = "each suite uses some of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each suite uses some of it, and one that goes wrong says so by a panic"
+)]
 
 use std::convert::Infallible;
 use std::io;

@@ -22,9 +22,9 @@ pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Respo
         );
     }
     match relying_party.refresh(&parts.headers).await {
-        Ok(Ok(refreshed)) => {
+        Ok(Ok(cookies)) => {
             let mut response = reply::json(StatusCode::OK, "{}");
-            reply::set_cookies(&mut response, refreshed.cookies);
+            reply::set_cookies(&mut response, cookies);
             response
         }
         Ok(Err(failure)) => refuse_refresh(relying_party, parts, &failure),

@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "each measurement needs a part, and one that goes wrong says so by a panic"
 )]
@@ -90,10 +91,7 @@ pub struct Session {
 }
 
 /// Somebody signs in at an application that is configured like this.
-pub fn session(
-    runtime: &Runtime,
-    change: impl FnOnce(ConfigBuilder) -> ConfigBuilder,
-) -> Session {
+pub fn session(runtime: &Runtime, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Session {
     let clock = ManualClock::new();
     clock.set(SystemClock::new().now());
     let provider = FakeProvider::new("op", &clock);

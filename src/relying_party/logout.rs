@@ -33,10 +33,12 @@ impl RelyingParty {
     async fn end_presented(&self, request: &HeaderMap) -> Result<Option<ProviderId>, Error> {
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
-        let Ok(session) = self.open_session(request, opened, window) else { return Ok(None) };
-        match session.identity {
-            Some(identity) => Ok(Some(identity.provider)),
-            None => self.end(&session.handle.user, session.handle.session).await,
+        let Ok((handle, identity)) = self.open_session(request, opened, self.now(), window) else {
+            return Ok(None);
+        };
+        match identity {
+            Some(identity) => Ok(identity.read().map(|identity| identity.provider)),
+            None => self.end(&handle.user, handle.session).await,
         }
     }
 

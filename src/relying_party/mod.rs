@@ -20,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
+use self::authenticate::Prepared;
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
 pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
@@ -38,7 +39,7 @@ use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
 use crate::provider::OpenIdConnect;
-use crate::session::UserKey;
+use crate::session::{SessionId, UserKey};
 use crate::wire::cookie::Cookies;
 
 /// The relying party of one configuration. Cheap to clone; clones share everything.
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     flights: Flights<UserKey, Landed>,
     /// Whose refresh failed lately.
     failures: Cache<UserKey, Failure>,
+    /// What the requests of sessions get that no token store knows, made once.
+    identities: Cache<SessionId, Arc<Prepared>>,
 }
 
 impl Deref for RelyingParty {
@@ -123,6 +126,7 @@ impl RelyingParty {
             spent: SpentLogins::default(),
             flights: Flights::default(),
             failures: Cache::new(MOST_FAILURES),
+            identities: Cache::new(MOST_IDENTITIES),
             config,
         }));
         relying_party.open_without_io();
@@ -182,3 +186,4 @@ impl RelyingParty {
 /// Refreshes at one provider at once.
 const MOST_REFRESHES: usize = 64;
 const MOST_FAILURES: usize = 10_000;
+const MOST_IDENTITIES: usize = 10_000;

@@ -51,6 +51,10 @@ fn reserved_token(token: &[u8]) -> bool {
 /// Gateways in the CGI tradition, and some frameworks, turn `-`, `.` and other punctuation into
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
+    // All of ours begin so; most others do not, and need no closer look.
+    if !name.starts_with(['x', 'X']) {
+        return false;
+    }
     RESERVED.iter().any(|prefix| {
         name.len() >= prefix.len()
             && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
@@ -106,6 +110,10 @@ pub(crate) fn keep_private(response: &mut HeaderMap) {
     response.append(header::VARY, HeaderValue::from_static("cookie"));
     let lines = response.get_all(header::CACHE_CONTROL).iter();
     let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
+    if directives.is_empty() {
+        response.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
     let is = |directive: &[u8], name: &[u8]| {
         let named = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(name)

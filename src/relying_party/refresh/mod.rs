@@ -66,18 +66,14 @@ impl RelyingParty {
 
     /// The session that may be refreshed.
     async fn present(&self, request: &HeaderMap) -> Result<Result<SessionHandle, Unknown>, Error> {
-        if !wire::cookie::has_session(request) {
-            return Ok(Err(Unknown::Nobody));
-        }
         let Some(records) = self.records().await? else { return Ok(Err(Unknown::Nobody)) };
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
-        let session = match self.open_session(request, opened, window) {
-            Ok(session) => session,
+        let now = self.now();
+        let handle = match self.open_session(request, opened, now, window) {
+            Ok((handle, _)) => handle,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let handle = session.handle;
-        let now = self.now();
         let lives = |cached: &CachedRecord| {
             let session = cached.record().and_then(|record| record.session(handle.session));
             session.is_some_and(|session| session.expires_at.after(window) > now)

@@ -157,6 +157,11 @@ impl RelyingParty {
         self.providers.iter().find(|provider| provider.id.as_str() == name)
     }
 
+    /// The providers that a visitor can choose from.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &ProviderId> {
+        self.providers.iter().map(|provider| &provider.id)
+    }
+
     /// Where the provider of this name sends its answers: the redirect URI registered there.
     pub(crate) fn redirect_uri(&self, provider: &ProviderId) -> String {
         let Settings { origin, api_prefix, .. } = self.settings();

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::{Json, Router};
 use easyauth::{Config, ConfigBuilder, EasyAuthLayer, Principal};
@@ -50,7 +51,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .build()?
         .open()
         .await?;
-    let app = Router::new().fallback(echo).layer(EasyAuthLayer::new(config));
+    let app = Router::new()
+        .fallback(echo)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(EasyAuthLayer::new(config));
 
     println!("listening on http://{address}");
     axum::serve(listener, app).await?;
@@ -111,3 +115,6 @@ impl Options {
         Some(Self { config: config?, listen })
     }
 }
+
+/// The longest body that is read, in bytes.
+const MAX_BODY: usize = 64 << 20;

@@ -383,11 +383,51 @@ async fn a_record_that_ages_is_served_and_fetched_again_meanwhile() {
 
     nodes.story.clock.age(Duration::from_secs(3));
     assert_eq!(elsewhere.user().await.as_deref(), Some("alice"));
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-    }
+    settle().await;
 
     assert_eq!(elsewhere.user().await, None);
+}
+
+#[tokio::test]
+async fn a_slow_load_brings_no_session_back_that_was_ended_meanwhile() {
+    let mut story = Story::new();
+    story.sign_in("alice").await;
+    let mut thief = story.browser.clone();
+    story.clock.age(Duration::from_secs(3));
+    let gate = story.store.hold_next_load();
+    assert_eq!(thief.user().await.as_deref(), Some("alice"));
+    settle().await;
+
+    story.clock.age(Duration::from_millis(1));
+    story.browser.visit("/.auth/logout").await;
+    gate.notify_one();
+    settle().await;
+
+    assert_eq!(thief.user().await, None);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_the_store_while_its_session_ends_is_refused_or_was_earlier() {
+    let mut story = Story::new();
+    story.sign_in("alice").await;
+    let mut waiting = story.browser.clone();
+    story.clock.age(Duration::from_secs(10));
+    let gate = story.store.hold_next_load();
+    let waits = tokio::spawn(async move { waiting.user().await });
+    settle().await;
+
+    story.clock.age(Duration::from_millis(1));
+    story.browser.visit("/.auth/logout").await;
+    gate.notify_one();
+
+    assert_eq!(waits.await.unwrap(), None);
+}
+
+/// Lets what goes on in the background come to rest.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use easyauth::clock::Timestamp;
 use easyauth::store::{
     BoxFuture, Entry, MemoryStore, Scope, StoreError, TokenStore, UserKey, Version,
 };
+use tokio::sync::Notify;
 
 /// What a store can be asked.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -24,6 +25,7 @@ pub struct TestStore {
     inner: Arc<dyn TokenStore>,
     asked: Arc<Mutex<HashMap<Verb, usize>>>,
     failing: Arc<Mutex<Vec<Verb>>>,
+    held: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
 impl TestStore {
@@ -33,12 +35,20 @@ impl TestStore {
 
     /// Counts and fails in front of another store.
     pub fn over(inner: impl TokenStore) -> Self {
-        Self { inner: Arc::new(inner), asked: Arc::default(), failing: Arc::default() }
+        let inner = Arc::new(inner);
+        Self { inner, asked: Arc::default(), failing: Arc::default(), held: Arc::default() }
     }
 
     /// From now on the backend refuses these, and only these.
     pub fn fail(&self, verbs: &[Verb]) {
         *self.failing.lock().unwrap() = verbs.to_vec();
+    }
+
+    /// The next load reads the record, and brings it only when the gate is notified.
+    pub fn hold_next_load(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        *self.held.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
     }
 
     /// How often it was asked this.
@@ -70,7 +80,12 @@ impl TokenStore for TestStore {
     fn load<'a>(&'a self, key: &'a UserKey) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             self.ask(Verb::Load).await?;
-            self.inner.load(key).await
+            let held = self.held.lock().unwrap().take();
+            let entry = self.inner.load(key).await;
+            if let Some(gate) = held {
+                gate.notified().await;
+            }
+            entry
         })
     }
 

@@ -39,18 +39,16 @@ impl fmt::Display for ProviderId {
 /// Who vouches for a subject: the provider's issuer identifier, compared byte for byte
 /// (OpenID Connect Core §3.1.3.7).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Issuer(Arc<str>);
+pub(crate) struct Issuer(Arc<str>);
 
 impl Issuer {
     /// The issuer written exactly so.
-    #[must_use]
-    pub fn new(issuer: &str) -> Self {
+    pub(crate) fn new(issuer: &str) -> Self {
         Self(issuer.into())
     }
 
     /// The identifier, exactly as configured.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -64,18 +62,16 @@ impl fmt::Display for Issuer {
 /// The provider's own name for a user. It means something only under its [`Issuer`]; together they
 /// are the one key by which users are told apart.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Subject(Arc<str>);
+pub(crate) struct Subject(Arc<str>);
 
 impl Subject {
     /// The subject written exactly so.
-    #[must_use]
-    pub fn new(subject: &str) -> Self {
+    pub(crate) fn new(subject: &str) -> Self {
         Self(subject.into())
     }
 
     /// The identifier, exactly as the provider wrote it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -298,11 +298,16 @@ impl Associated {
     /// length is bound in any case.
     fn push(&mut self, part: &[u8]) {
         let length = u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes();
-        for byte in length.iter().chain(part) {
-            if let Some(free) = self.bytes.get_mut(self.length) {
-                *free = *byte;
-                self.length += 1;
-            }
+        self.copy(&length);
+        self.copy(part);
+    }
+
+    fn copy(&mut self, bytes: &[u8]) {
+        let free = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = bytes.len().min(free.len());
+        if let (Some(free), Some(bytes)) = (free.get_mut(..length), bytes.get(..length)) {
+            free.copy_from_slice(bytes);
+            self.length += length;
         }
     }
 

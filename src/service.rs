@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::future::{ResponseBody, ResponseFuture, Waiting, take_ready};
 use crate::principal::Principal;
-use crate::relying_party::{Known, Recognised, RelyingParty};
+use crate::relying_party::{Recognised, RelyingParty};
 use crate::routes::{self, Route, Verdict};
 use crate::wire;
 
@@ -176,14 +176,6 @@ impl<S> EasyAuth<S> {
         let scheme = parts.extensions.get::<ConnectionScheme>().map(ConnectionScheme::scheme);
         let path = uri_of(parts).path();
         routes::insist_on_https(self.relying_party.settings(), parts, path, scheme)
-    }
-}
-
-impl Known {
-    /// Tells the application who asks.
-    pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
-        self.prepared.headers.set(request.headers_mut());
-        request.extensions_mut().insert(self.prepared.principal.clone());
     }
 }
 

@@ -11,7 +11,7 @@ pub struct UserKey([u8; 16]);
 
 /// Which of a user's sessions: 128 random bits.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct SessionId([u8; 16]);
+pub(crate) struct SessionId([u8; 16]);
 
 impl UserKey {
     /// The key of these 16 bytes.

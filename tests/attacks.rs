@@ -21,3 +21,5 @@ mod id_token;
 mod leaks;
 #[path = "attacks/pages.rs"]
 mod pages;
+#[path = "attacks/refresh.rs"]
+mod refresh;

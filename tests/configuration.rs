@@ -245,17 +245,19 @@ fn a_provider_without_what_it_needs_is_refused() {
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"issuer": "http://op.example"}}"#.to_owned(),
             "registration.openIdConnectConfiguration.issuer",
-            "must be https; plain http is for loopback only",
+            "must be an https address (or http on loopback), written as the provider writes it",
         ),
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"wellKnownOpenIdConfiguration": "http://op.example/.well-known/openid-configuration"}}"#.to_owned(),
             "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
-            "must be https; plain http is for loopback only",
+            "must be an https address (or http on loopback) that ends in \
+             /.well-known/openid-configuration",
         ),
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"wellKnownOpenIdConfiguration": "https://op.example/"}}"#.to_owned(),
             "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
-            "must be an address that ends in /.well-known/openid-configuration",
+            "must be an https address (or http on loopback) that ends in \
+             /.well-known/openid-configuration",
         ),
     ] {
         refused(&registration(&json), &format!("{op}.{member}: {problem}"));

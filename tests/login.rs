@@ -566,3 +566,24 @@ async fn fifty_devices_of_one_user_sign_in_at_once() {
         assert_eq!(browser.unwrap().user().await.as_deref(), Some("alice"));
     }
 }
+
+#[tokio::test]
+async fn of_several_providers_a_visitor_chooses_and_lands_where_they_wanted_to_go() {
+    let clock = ManualClock::new();
+    let providers = [FakeProvider::new("op", &clock), FakeProvider::new("other", &clock)];
+    let config = config(&providers, &TestStore::new(), &clock).build().unwrap();
+    let mut browser = Browser::new(&App::new(config, &clock));
+
+    let answer = browser.visit("/orders?x=1").await;
+    let choice = "https://app.example/.auth/login?post_login_redirect_uri=%2Forders%3Fx%3D1";
+    assert_eq!((answer.status.as_u16(), answer.location()), (302, choice));
+    assert_eq!(browser.fetch("/orders").await.status, 401, "programs are not sent there");
+
+    let page = browser.visit(choice).await;
+    for provider in ["op", "other"] {
+        let link = format!("/.auth/login/{provider}?post_login_redirect_uri=%2Forders%3Fx%3D1");
+        assert!(page.text().contains(&link), "{page:?}");
+    }
+    let evil = browser.visit("/.auth/login?post_login_redirect_uri=//evil.example").await;
+    assert_eq!(evil.status, 400, "{evil:?}");
+}

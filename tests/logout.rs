@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use http::Request;
 use support::*;
 
@@ -37,6 +39,31 @@ async fn t_35_a_cookie_that_was_kept_proves_nothing_after_the_logout() {
 
     assert_eq!(thief.fetch("/").await.sub_status(), "401.70");
     assert!(!thief.has_session(), "what proves nothing is not sent for ever");
+}
+
+#[tokio::test]
+async fn t_35_a_session_that_has_expired_is_not_left_to_be_refreshed_after_the_logout() {
+    let mut story = Story::new();
+    story.sign_in("alice").await;
+    let mut thief = story.browser.clone();
+    story.clock.advance(Duration::from_secs(9 * 3_600));
+
+    story.browser.visit("/.auth/logout").await;
+
+    assert_eq!(story.store.count(Verb::Delete), 1, "the tokens went with the last session");
+    assert_eq!(thief.fetch("/.auth/refresh").await.sub_status(), "401.70");
+}
+
+#[tokio::test]
+async fn a_flood_of_pending_logins_makes_no_flood_of_an_answer() {
+    let story = Story::new();
+    let pairs: Vec<_> = (0..25_000).map(|n| format!("__Host-EasyAuthLogin-{n:026x}=x")).collect();
+    let request = Request::get("/.auth/logout").header("cookie", pairs.join("; "));
+
+    let answer = story.app.send(request.body(Default::default()).unwrap()).await;
+
+    assert_eq!(answer.status, 302);
+    assert!(answer.set_cookies().len() < 100);
 }
 
 #[tokio::test]

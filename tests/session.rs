@@ -570,7 +570,7 @@ async fn a_wall_clock_that_jumps_ends_what_has_expired_by_it_and_nothing_else() 
 
 #[tokio::test]
 async fn me_tells_who_the_caller_is_and_what_tokens_there_are() {
-    let mut story = Story::new();
+    let mut story = Story::with(|config| config.refresh_ahead(false));
     assert_eq!(story.browser.visit("/.auth/me").await.status, 401);
     story.sign_in("alice").await;
 

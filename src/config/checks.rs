@@ -162,21 +162,26 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
     if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
         return fail("registration.clientCredential", "the secret is empty; set it");
     }
-    let (address, shape) = match provider.source {
-        IssuerSource::Issuer(_) => {
-            ("issuer", "must be an address, written as the provider writes it")
-        }
-        IssuerSource::MetadataUrl(_) => (
-            "wellKnownOpenIdConfiguration",
-            "must be an address that ends in /.well-known/openid-configuration",
-        ),
-    };
-    let address = format!("registration.openIdConnectConfiguration.{address}");
-    let Some((_, url)) = provider.source.candidates() else {
-        return fail(&address, shape);
-    };
-    if !is_trustworthy(&url) {
-        return fail(&address, "must be https; plain http is for loopback only");
+    if provider.id_token_secret().is_err() {
+        return fail(
+            "registration.clientCredential",
+            "ID tokens are signed with the client secret, and it is missing or too weak for that; \
+             have the provider make one of at least 32 random bytes",
+        );
+    }
+    if provider.source.candidates().is_err() {
+        let (member, problem) = match provider.source {
+            IssuerSource::Issuer(_) => (
+                "issuer",
+                "must be an https address (or http on loopback), written as the provider writes it",
+            ),
+            IssuerSource::MetadataUrl(_) => (
+                "wellKnownOpenIdConfiguration",
+                "must be an https address (or http on loopback) that ends in \
+                 /.well-known/openid-configuration",
+            ),
+        };
+        return fail(&format!("registration.openIdConnectConfiguration.{member}"), problem);
     }
     Ok(id)
 }
@@ -192,16 +197,6 @@ pub(super) fn check_name(name: &str) -> Result<ProviderId, ConfigError> {
         return Err(ConfigError::new(setting_of(name), problem));
     }
     Ok(id)
-}
-
-fn is_trustworthy(url: &url::Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
 fn check_redirect(

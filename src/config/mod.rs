@@ -42,7 +42,6 @@ pub struct Config {
 
 impl Config {
     /// Starts a configuration in code.
-    #[must_use]
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
@@ -112,14 +111,6 @@ pub(crate) struct Settings {
     pub(crate) validate_nonce: bool,
     pub(crate) http_client: Option<HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-impl Settings {
-    /// The provider of this name.
-    pub(crate) fn provider(&self, name: &str) -> Option<(&ProviderId, &OpenIdConnect)> {
-        let found = self.providers.iter().find(|(id, _)| id.as_str() == name);
-        found.map(|(id, provider)| (id, provider))
-    }
 }
 
 /// What happens to a request that nobody has signed in for.

@@ -196,9 +196,13 @@ fn create_private(path: &Path) -> io::Result<File> {
 fn check_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
+    let refuse = |problem: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
     if !metadata.is_file() || metadata.mode() & 0o077 != 0 {
-        let problem = "others can read it; make it a file of your own with `chmod 600`";
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+        return refuse("others can read it; make it a file of your own with `chmod 600`");
+    }
+    // Whoever put it there knows it.
+    if metadata.uid() != rustix::process::geteuid().as_raw() && metadata.uid() != ROOT {
+        return refuse("it belongs to another user; make it a file of your own with `chown`");
     }
     Ok(())
 }
@@ -223,4 +227,6 @@ fn no_random(error: crate::seal::RandomError) -> ConfigError {
 }
 
 const STATE: &str = "easyauth.stateDirectory";
+#[cfg(unix)]
+const ROOT: u32 = 0;
 const MAX_KEY_FILE: u64 = 4096;

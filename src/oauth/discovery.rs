@@ -1,7 +1,7 @@
-//! Provider metadata ([OpenID Connect Discovery §4], [RFC 8414]).
+//! Provider metadata ([OpenID Connect Discovery §3, §4], [RFC 8414 §2]).
 //!
-//! [OpenID Connect Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
-//! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+//! [OpenID Connect Discovery §3, §4]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+//! [RFC 8414 §2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
 
 use url::{Host, Url};
 
@@ -19,18 +19,6 @@ use crate::principal::Issuer;
 pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     let mut url = issuer_url(issuer)?;
     url.set_path(&format!("{}{OPENID_CONFIGURATION}", base_path(&url)));
-    Ok(url)
-}
-
-/// Where an OAuth authorization server keeps its metadata: the well-known path between the
-/// issuer's host and its path (RFC 8414 §3.1).
-///
-/// # Errors
-///
-/// As [`metadata_url`].
-pub(crate) fn authorization_server_metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
-    let mut url = issuer_url(issuer)?;
-    url.set_path(&format!("{AUTHORIZATION_SERVER}{}", base_path(&url)));
     Ok(url)
 }
 
@@ -121,59 +109,48 @@ impl Endpoints {
     }
 }
 
-/// What a provider says it supports. Lists that it leaves out are `None`, flags are off.
+/// What a provider says it supports. A list that it leaves out is `None`, a flag is off.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Capabilities {
-    pub(crate) response_modes: Option<Vec<String>>,
-    pub(crate) code_challenge_methods: Option<Vec<String>>,
     pub(crate) token_endpoint_auth_methods: Option<Vec<String>>,
     pub(crate) id_token_signing_algorithms: Option<Vec<String>>,
     /// The authorization response names its issuer (RFC 9207).
     pub(crate) authorization_response_iss: bool,
-    pub(crate) backchannel_logout: bool,
-    pub(crate) backchannel_logout_session: bool,
-    pub(crate) frontchannel_logout: bool,
-    pub(crate) frontchannel_logout_session: bool,
 }
 
 impl Capabilities {
-    /// Whether the provider promises to check a code challenge of method `S256` (RFC 7636 §4.2).
-    pub(crate) fn has_s256(&self) -> bool {
-        let methods = self.code_challenge_methods.as_deref().unwrap_or_default();
-        methods.iter().any(|method| method == "S256")
-    }
-
-    /// Whether the provider answers authorization requests by a posted form. Without a list it
-    /// does not (OpenID Connect Discovery §3).
-    pub(crate) fn has_form_post(&self) -> bool {
-        let modes = self.response_modes.as_deref().unwrap_or_default();
-        modes.iter().any(|mode| mode == "form_post")
-    }
-
     /// The algorithms with public keys that the provider signs ID tokens with, as far as we can
     /// check them; `RS256` if it does not say.
     pub(crate) fn public_signing_algorithms(&self) -> Vec<Algorithm> {
-        let Some(names) = &self.id_token_signing_algorithms else { return vec![Algorithm::Rs256] };
-        names
-            .iter()
-            .filter_map(|name| Algorithm::parse(name))
-            .filter(|algorithm| !algorithm.is_symmetric())
-            .collect()
+        self.signing_algorithms(|algorithm| !algorithm.is_symmetric(), Algorithm::Rs256)
+    }
+
+    /// The algorithms with a shared secret that the provider signs ID tokens with; `HS256` if it
+    /// does not say.
+    pub(crate) fn symmetric_signing_algorithms(&self) -> Vec<Algorithm> {
+        self.signing_algorithms(Algorithm::is_symmetric, Algorithm::Hs256)
+    }
+
+    fn signing_algorithms(
+        &self,
+        suits: impl Fn(Algorithm) -> bool,
+        unsaid: Algorithm,
+    ) -> Vec<Algorithm> {
+        let Some(names) = &self.id_token_signing_algorithms else { return vec![unsaid] };
+        let known = names.iter().filter_map(|name| Algorithm::parse(name));
+        known.filter(|algorithm| suits(*algorithm)).collect()
     }
 
     fn read(document: &Object) -> Result<Self, DiscoveryError> {
         let list = |name| list(document, name);
-        let flag = |name| flag(document, name);
+        check_code_challenges(list("code_challenge_methods_supported")?)?;
         Ok(Self {
-            response_modes: list("response_modes_supported")?,
-            code_challenge_methods: list("code_challenge_methods_supported")?,
             token_endpoint_auth_methods: list("token_endpoint_auth_methods_supported")?,
             id_token_signing_algorithms: list("id_token_signing_alg_values_supported")?,
-            authorization_response_iss: flag("authorization_response_iss_parameter_supported")?,
-            backchannel_logout: flag("backchannel_logout_supported")?,
-            backchannel_logout_session: flag("backchannel_logout_session_supported")?,
-            frontchannel_logout: flag("frontchannel_logout_supported")?,
-            frontchannel_logout_session: flag("frontchannel_logout_session_supported")?,
+            authorization_response_iss: flag(
+                document,
+                "authorization_response_iss_parameter_supported",
+            )?,
         })
     }
 }
@@ -196,9 +173,23 @@ pub(crate) enum DiscoveryError {
     /// The named member has the wrong type.
     #[error("`{0}` in the metadata has the wrong type")]
     Member(&'static str),
+    /// The provider lists how code challenges may be made, and `S256` is not among it.
+    #[error(
+        "the provider checks code challenges, and not by S256; have it accept S256, for `plain` \
+         protects nothing"
+    )]
+    NoS256,
     /// The document is longer than 256 KiB.
     #[error("the metadata is longer than 256 KiB")]
     TooLarge,
+}
+
+/// A provider that says nothing gets a challenge too, and may ignore it. One that wants it in
+/// another form would refuse every login; `plain`, the only other form there is, is never sent.
+fn check_code_challenges(methods: Option<Vec<String>>) -> Result<(), DiscoveryError> {
+    let methods = methods.unwrap_or_default();
+    let has_s256 = methods.iter().any(|method| method == "S256");
+    if methods.is_empty() || has_s256 { Ok(()) } else { Err(DiscoveryError::NoS256) }
 }
 
 fn issuer_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
@@ -272,8 +263,8 @@ fn flag(document: &Object, name: &'static str) -> Result<bool, DiscoveryError> {
     }
 }
 
-const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
-const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// What follows the issuer in the address of its metadata.
+pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 const AUTHORIZATION_ENDPOINT: &str = "authorization_endpoint";
 const TOKEN_ENDPOINT: &str = "token_endpoint";

@@ -96,7 +96,7 @@ pub(crate) enum Delivery {
 ///
 /// # Security
 ///
-/// [`issuer`](Self::issuer) and [`subject`](Self::subject) together are the only name of a user.
+/// The issuer that was expected and [`subject`](Self::subject) together are the only name of a user.
 /// E-mail addresses and names among the claims can be changed, taken over or given twice.
 #[derive(Debug)]
 pub(crate) struct IdToken {
@@ -105,16 +105,8 @@ pub(crate) struct IdToken {
 }
 
 impl IdToken {
-    pub(crate) const fn issuer(&self) -> &Issuer {
-        &self.checked.issuer
-    }
-
     pub(crate) const fn subject(&self) -> &Subject {
         &self.checked.subject
-    }
-
-    pub(crate) const fn expires_at(&self) -> Timestamp {
-        self.checked.expires_at
     }
 
     /// Everything the token states, in its order.
@@ -162,11 +154,9 @@ impl IdToken {
 /// The claims that every ID token is checked for, as far as anybody asks for them afterwards.
 #[derive(Debug)]
 struct Checked {
-    issuer: Issuer,
     subject: Subject,
     audiences: Vec<String>,
     authorized_party: Option<String>,
-    expires_at: Timestamp,
 }
 
 impl Checked {
@@ -177,11 +167,9 @@ impl Checked {
         let audiences = check_audiences(claims, expected)?;
         let authorized_party = check_authorized_party(claims, &audiences, expected)?;
         let subject = check_subject(claims)?;
-        let expires_at = check_validity(claims, expected)?;
+        check_validity(claims, expected)?;
         check_age(claims, expected)?;
-
-        let issuer = expected.issuer.clone();
-        Ok(Self { issuer, subject, audiences, authorized_party, expires_at })
+        Ok(Self { subject, audiences, authorized_party })
     }
 }
 
@@ -223,7 +211,7 @@ fn check_subject(claims: &Object) -> Result<Subject, IdTokenError> {
         .ok_or(IdTokenError::SubjectInvalid)
 }
 
-fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<Timestamp, IdTokenError> {
+fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
     let expires_at = claims.get("exp").and_then(jwt::moment).ok_or(IdTokenError::ExpiryInvalid)?;
     if expected.earliest() >= expires_at {
         return Err(IdTokenError::Expired);
@@ -234,7 +222,7 @@ fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<Timestamp,
             return Err(IdTokenError::NotYetValid);
         }
     }
-    Ok(expires_at)
+    Ok(())
 }
 
 fn check_age(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {

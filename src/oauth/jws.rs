@@ -279,25 +279,6 @@ fn optional_text(header: &Object, name: &str) -> Result<Option<String>, JwsError
     value.as_str().map(|text| Some(text.to_owned())).ok_or(JwsError::MalformedHeader)
 }
 
-/// Signs claims with ES256.
-#[cfg(any(test, feature = "dev-idp"))]
-pub(crate) fn sign_es256(
-    key: &ring::signature::EcdsaKeyPair,
-    kid: &str,
-    claims: &impl serde::Serialize,
-    random: &dyn ring::rand::SecureRandom,
-) -> Result<String, ring::error::Unspecified> {
-    let header = serde_json::json!({"alg": "ES256", "kid": kid, "typ": "JWT"});
-    let claims = serde_json::to_vec(claims).map_err(|_| ring::error::Unspecified)?;
-    let signed = format!(
-        "{}.{}",
-        BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
-        BASE64_URL_SAFE_NO_PAD.encode(claims),
-    );
-    let signature = key.sign(random, signed.as_bytes())?;
-    Ok(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
-}
-
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 const MAX_HEADER_BYTES: usize = 2 * 1024;
 /// Of how many keys the one that signed is sought when the header names none.

@@ -6,7 +6,7 @@
 //! | file                  | format                                        | where it is written down                 |
 //! |-----------------------|-----------------------------------------------|------------------------------------------|
 //! | `authorization`       | the request a browser is sent with, its answer | RFC 6749 §4.1.1–2, RFC 7636, RFC 9207    |
-//! | `discovery`           | provider metadata                             | OpenID Connect Discovery §4, RFC 8414 §3 |
+//! | `discovery`           | provider metadata                             | OpenID Connect Discovery §3–4            |
 //! | `id_token`            | what a provider states about a sign-in        | OpenID Connect Core §2, §3.1.3.7         |
 //! | `id_token::refreshed` | the same, after a refresh                     | OpenID Connect Core §12.2                |
 //! | `json`                | JSON documents, read strictly                 | RFC 8259, RFC 7493 §2.3                  |

@@ -1,13 +1,17 @@
 //! Any OpenID Connect provider, by discovery: Azure's `customOpenIdConnectProviders`
 //! ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html)).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use url::Url;
 
 use super::claims;
 use crate::oauth::authorization::ResponseMode;
+use crate::oauth::discovery::{self, DiscoveryError, OPENID_CONFIGURATION};
+use crate::oauth::id_token::{DEFAULT_SKEW, MAX_SKEW};
 use crate::oauth::json::Object;
+use crate::oauth::jws::{JwsError, SharedSecret};
 use crate::oauth::token::ClientAuthentication;
 use crate::principal::{Claim, Identity, Issuer, ProviderId};
 use crate::secret::Secret;
@@ -37,6 +41,7 @@ pub struct OpenIdConnect {
     pub(crate) name_claim: Option<String>,
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) clock_skew: Duration,
+    pub(crate) id_tokens_signed_with_secret: bool,
 }
 
 /// Where a provider's metadata come from.
@@ -102,7 +107,8 @@ impl OpenIdConnect {
             response_mode: ResponseMode::default(),
             name_claim: None,
             trusted_audiences: Vec::new(),
-            clock_skew: Duration::from_secs(60),
+            clock_skew: DEFAULT_SKEW,
+            id_tokens_signed_with_secret: false,
         }
     }
 
@@ -183,8 +189,33 @@ impl OpenIdConnect {
     /// How far the provider's clock may differ from ours. 60 s unless set, 300 s at most.
     #[must_use]
     pub fn clock_skew(mut self, skew: Duration) -> Self {
-        self.clock_skew = skew.min(MAX_CLOCK_SKEW);
+        self.clock_skew = skew.min(MAX_SKEW);
         self
+    }
+
+    /// The provider signs ID tokens with our client secret (`HS256`, `HS384`, `HS512`). Unless
+    /// set: with the keys that it publishes. The secret must then have at least 32 bytes.
+    ///
+    /// # Security
+    ///
+    /// It is one or the other: a provider that is set so is believed no token that is signed with a
+    /// published key, and every other none that is signed with a secret, or whoever knows a
+    /// published key could pass it off as the secret. Whoever holds an ID token can try secrets on
+    /// it, and who finds ours can sign in as anybody: let the provider make it, at random. Prefer
+    /// published keys where there is a choice.
+    #[must_use]
+    pub fn id_tokens_signed_with_client_secret(mut self) -> Self {
+        self.id_tokens_signed_with_secret = true;
+        self
+    }
+
+    /// The secret that ID tokens are signed with; `None` if that is done with published keys.
+    pub(crate) fn id_token_secret(&self) -> Result<Option<SharedSecret>, JwsError> {
+        if !self.id_tokens_signed_with_secret {
+            return Ok(None);
+        }
+        let secret = self.client_secret.as_ref().ok_or(JwsError::WeakSecret)?;
+        SharedSecret::new(secret).map(Some)
     }
 
     /// The scopes as the protocol writes them.
@@ -211,7 +242,8 @@ impl OpenIdConnect {
     ) -> Stated {
         let mut claims = claims::map(id_token);
         let told_from = claims.len();
-        let added = told.iter().filter(|told| claims.iter().all(|claim| claim.typ != told.typ));
+        let stated: HashSet<&str> = claims.iter().map(|claim| claim.typ.as_str()).collect();
+        let added = told.iter().filter(|told| !stated.contains(told.typ.as_str()));
         let added: Vec<Claim> = added.cloned().collect();
         claims.extend(added);
 
@@ -245,29 +277,26 @@ pub(crate) struct Stated {
 
 impl IssuerSource {
     /// The issuers that a metadata document from here may name, and the document's address.
-    ///
-    /// `None` if this is no address of either kind.
-    pub(crate) fn candidates(&self) -> Option<(Vec<Issuer>, Url)> {
+    pub(crate) fn candidates(&self) -> Result<(Vec<Issuer>, Url), DiscoveryError> {
         match self {
             Self::Issuer(issuer) => {
-                let base = issuer.strip_suffix('/').unwrap_or(issuer);
-                let url = Url::parse(&format!("{base}{WELL_KNOWN}")).ok()?;
-                Some((vec![Issuer::new(issuer)], url))
+                let issuer = Issuer::new(issuer);
+                let url = discovery::metadata_url(&issuer)?;
+                Ok((vec![issuer], url))
             }
             Self::MetadataUrl(url) => {
+                let base = url.strip_suffix(OPENID_CONFIGURATION).ok_or(DiscoveryError::Issuer)?;
                 // The address does not say whether the issuer ends in a slash.
-                let base = url.strip_suffix(WELL_KNOWN)?;
                 let issuers = vec![Issuer::new(base), Issuer::new(&format!("{base}/"))];
-                Some((issuers, Url::parse(url).ok()?))
+                let url = discovery::metadata_url(&Issuer::new(base))?;
+                Ok((issuers, url))
             }
         }
     }
 }
 
-const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 const NAME_CLAIMS: [&str; 3] = ["name", "preferred_username", "email"];
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 const VISITOR_PARAMETERS: [&str; 8] = [
     "prompt",
     "login_hint",
@@ -357,6 +386,6 @@ mod tests {
         assert_eq!(found.as_str(), url);
         let slashed = IssuerSource::Issuer("https://op.example/o/".to_owned());
         assert_eq!(slashed.candidates().unwrap().1.as_str(), url);
-        assert!(IssuerSource::MetadataUrl("https://op.example/".to_owned()).candidates().is_none());
+        assert!(IssuerSource::MetadataUrl("https://op.example/".to_owned()).candidates().is_err());
     }
 }

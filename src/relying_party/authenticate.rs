@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{Extensions, HeaderMap, Request};
 
 use super::RelyingParty;
 use super::records::{Age, CachedRecord, Records};
+use crate::clock::Timestamp;
 use crate::config::Opened;
 use crate::error::Error;
 use crate::principal::Principal;
 use crate::session::SessionHandle;
 use crate::wire;
 use crate::wire::header::IdentityHeaders;
-use crate::wire::session::SessionCookie;
+use crate::wire::session::{Presented, SealedIdentity};
 
 /// Somebody with a session.
 #[derive(Clone, Debug)]
@@ -26,7 +27,8 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) principal: Principal,
-    pub(crate) headers: IdentityHeaders,
+    headers: IdentityHeaders,
+    extensions: Extensions,
 }
 
 impl Prepared {
@@ -36,7 +38,37 @@ impl Prepared {
             let left_out = headers.left_out.join(", ");
             tracing::warn!(left_out, "identity headers lack what does not fit into them");
         }
-        Self { principal, headers }
+        let extensions = roomy_extensions(principal.clone());
+        Self { principal, headers, extensions }
+    }
+}
+
+/// Extensions with `principal` in them, and room for what a router puts beside it: a clone has the
+/// same room, so that the request's table is not made once here and again there.
+fn roomy_extensions(principal: Principal) -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions.insert(principal);
+    extensions.insert(Room::<0>);
+    extensions.insert(Room::<1>);
+    extensions.insert(Room::<2>);
+    extensions.remove::<Room<0>>();
+    extensions.remove::<Room<1>>();
+    extensions.remove::<Room<2>>();
+    extensions
+}
+
+#[derive(Clone)]
+struct Room<const N: u8>;
+
+impl Known {
+    /// Tells the application who asks.
+    pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
+        self.prepared.headers.set(request.headers_mut());
+        if request.extensions().is_empty() {
+            *request.extensions_mut() = self.prepared.extensions.clone();
+        } else {
+            request.extensions_mut().insert(self.prepared.principal.clone());
+        }
     }
 }
 
@@ -65,24 +97,35 @@ pub(crate) enum Unknown {
 impl RelyingParty {
     /// Looks at the credentials of a request without waiting for anything.
     pub(crate) fn recognise(&self, request: &HeaderMap) -> Recognised {
-        if !wire::cookie::has_session(request) {
-            return Recognised::Unknown(Unknown::Nobody);
-        }
-        let Some(opened) = self.config.opened_already() else { return Recognised::Unsettled };
-        let session = match self.open_session(request, opened, Duration::ZERO) {
+        let Some(opened) = self.config.opened_already() else {
+            let sent = wire::cookie::has_session(request);
+            return if sent { Recognised::Unsettled } else { Recognised::Unknown(Unknown::Nobody) };
+        };
+        let now = self.now();
+        let (handle, identity) = match self.open_session(request, opened, now, Duration::ZERO) {
             Ok(session) => session,
             Err(unknown) => return Recognised::Unknown(unknown),
         };
-        match (session.identity, self.records.get()) {
-            (Some(identity), Some(None)) => {
-                let prepared = Arc::new(Prepared::new(Principal::new(identity, None)));
-                Recognised::Known(Known { handle: session.handle, prepared })
-            }
-            (None, Some(Some(records))) => self.recall(session.handle, records),
+        match (identity, self.records.get()) {
+            (Some(identity), Some(None)) => self.recall_from_cookie(handle, &identity),
+            (None, Some(Some(records))) => self.recall(handle, records, now),
             (_, None) => Recognised::Unsettled,
             // The cookie was made when the token store was on and is off now, or the reverse.
             _ => Recognised::Unknown(Unknown::Ended),
         }
+    }
+
+    /// The identity in a session's cookie never changes, so it is read once.
+    fn recall_from_cookie(&self, handle: SessionHandle, identity: &SealedIdentity) -> Recognised {
+        if let Some(prepared) = self.identities.get(&handle.session) {
+            return Recognised::Known(Known { handle, prepared });
+        }
+        let Some(identity) = identity.read() else {
+            return Recognised::Unknown(Unknown::Unreadable);
+        };
+        let prepared = Arc::new(Prepared::new(Principal::new(identity, None)));
+        self.identities.insert(handle.session, Arc::clone(&prepared));
+        Recognised::Known(Known { handle, prepared })
     }
 
     /// Looks at the credentials of a request, and asks the token store where only it knows.
@@ -97,12 +140,13 @@ impl RelyingParty {
             Recognised::Unsettled => {}
         }
         let opened = self.config.opened().await?;
-        let session = match self.open_session(request, opened, Duration::ZERO) {
-            Ok(session) => session,
+        let session = self.open_session(request, opened, self.now(), Duration::ZERO);
+        let handle = match session {
+            Ok((handle, _)) => handle,
             Err(unknown) => return Ok(Err(unknown)),
         };
         let Some(records) = records else { return Ok(Err(Unknown::Ended)) };
-        Ok(self.look_up(session.handle, records).await?.ok_or(Unknown::Ended))
+        Ok(self.look_up(handle, records).await?.ok_or(Unknown::Ended))
     }
 
     /// Looks `handle` up in the token store, and lets a request whose access token has expired wait
@@ -137,20 +181,24 @@ impl RelyingParty {
         &self,
         request: &HeaderMap,
         opened: &Opened,
+        now: Timestamp,
         grace: Duration,
-    ) -> Result<SessionCookie, Unknown> {
-        let now = self.now();
+    ) -> Result<(SessionHandle, Option<SealedIdentity>), Unknown> {
         let settings = &self.settings().session;
-        let session = wire::session::find(request, &opened.keys, now, settings.max_days())
-            .ok_or(Unknown::Unreadable)?;
-        let SessionHandle { created_at, expires_at, .. } = session.handle;
+        let (handle, identity) =
+            match wire::session::find(request, &opened.keys, now, settings.max_days()) {
+                Presented::Session(handle, identity) => (handle, identity),
+                Presented::Unreadable => return Err(Unknown::Unreadable),
+                Presented::Nothing => return Err(Unknown::Nobody),
+            };
+        let SessionHandle { created_at, expires_at, .. } = handle;
         if now >= expires_at.after(grace) || now >= created_at.after(settings.absolute) {
             return Err(Unknown::Expired);
         }
-        Ok(session)
+        Ok((handle, identity))
     }
 
-    fn recall(&self, handle: SessionHandle, records: &Records) -> Recognised {
+    fn recall(&self, handle: SessionHandle, records: &Records, now: Timestamp) -> Recognised {
         let Some((cached, age)) = records.cached(&handle.user) else {
             return Recognised::Unsettled;
         };
@@ -163,12 +211,15 @@ impl RelyingParty {
         else {
             return Recognised::Unsettled;
         };
-        let Some(known) = self.find(handle, &cached) else { return Recognised::Unsettled };
+        let Some(prepared) = cached.prepared(handle.session, now) else {
+            return Recognised::Unsettled;
+        };
+        let known = Known { handle, prepared: Arc::clone(prepared) };
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
         }
-        if self.settings().session.refresh_ahead && record.is_due(self.now()) {
-            if record.is_overdue(self.now()) && !self.backing_off(&handle.user) {
+        if self.settings().session.refresh_ahead && record.is_due(now) {
+            if record.is_overdue(now) && !self.backing_off(&handle.user) {
                 return Recognised::Unsettled;
             }
             if cached.first_to_notice() {

@@ -21,7 +21,6 @@ use crate::oauth::jws::{JwsError, Keys};
 use crate::oauth::token::{self, TokenResponse};
 use crate::oauth::userinfo;
 use crate::pending_login::PendingLogin;
-use crate::principal::Principal;
 use crate::return_to::ReturnTo;
 use crate::token::TokenSet;
 use crate::wire;
@@ -30,7 +29,6 @@ use crate::wire;
 #[derive(Debug)]
 pub(crate) enum Finished {
     SignedIn {
-        principal: Principal,
         return_to: ReturnTo,
         cookies: Vec<HeaderValue>,
     },
@@ -80,6 +78,10 @@ impl RelyingParty {
         request: &HeaderMap,
     ) -> Result<Finished, Error> {
         let metadata = self.metadata(provider).await?;
+        // Begun under an earlier configuration: another issuer's code is not for this one's eyes.
+        if pending.issuer != metadata.issuer {
+            return Err(Kind::NoSuchLogin.into());
+        }
         let forget = self.cookies.delete_login(&pending.id);
         let return_to = pending.return_to.clone();
         let promised = metadata.capabilities.authorization_response_iss;
@@ -93,10 +95,10 @@ impl RelyingParty {
         let callback = Callback { provider, metadata: &metadata, code: &code, request };
         self.check_same_user(&callback).await?;
         let proof = self.redeem(&callback).await?;
-        let (principal, session) = self.sign_in(&callback, proof).await?;
+        let session = self.sign_in(&callback, proof).await?;
         let returned = self.cookies.set_returned(self.now().after(RETURNED));
         let cookies = forget.into_iter().chain(session).chain(returned).collect();
-        Ok(Finished::SignedIn { principal, return_to, cookies })
+        Ok(Finished::SignedIn { return_to, cookies })
     }
 
     /// The login that `response` claims to answer, if this browser began it at `provider`, not too
@@ -188,15 +190,21 @@ impl RelyingParty {
         }
     }
 
-    /// Verifies with the provider's keys, and once again with newly fetched ones if the one wanted is
-    /// not among them: the provider may have changed its keys since.
+    /// Verifies with the secret that the provider signs with, if it is configured so. Else with its
+    /// keys, and once again with newly fetched ones if the one wanted is not among them: the
+    /// provider may have changed its keys since.
     pub(super) async fn verified(
         &self,
         provider: &Provider,
         metadata: &Metadata,
         verify: impl Fn(Keys<'_>, &[Algorithm]) -> Result<IdToken, IdTokenError>,
     ) -> Result<IdToken, Error> {
-        let algorithms = metadata.capabilities.public_signing_algorithms();
+        let capabilities = &metadata.capabilities;
+        if let Some(secret) = provider.settings.id_token_secret().map_err(IdTokenError::from)? {
+            let algorithms = capabilities.symmetric_signing_algorithms();
+            return Ok(verify(Keys::Shared(&secret), &algorithms)?);
+        }
+        let algorithms = capabilities.public_signing_algorithms();
         let verify = |keys: Arc<KeySet>| verify(Keys::Published(&keys), &algorithms);
         match verify(self.keys(provider, metadata).await?) {
             Err(IdTokenError::Signature(JwsError::NoMatchingKey)) => {

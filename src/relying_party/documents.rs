@@ -11,7 +11,6 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{Provider, RelyingParty};
-use crate::config::ConfigError;
 use crate::error::{Error, Kind};
 use crate::http_client;
 use crate::oauth::discovery::{DiscoveryError, Metadata};
@@ -57,10 +56,7 @@ impl RelyingParty {
     }
 
     async fn fetch_metadata(&self, provider: &Provider) -> Result<Metadata, Error> {
-        let Some((issuers, url)) = provider.settings.source.candidates() else {
-            let problem = "is no address of an issuer or of its metadata";
-            return Err(ConfigError::new("openIdConnectConfiguration", problem).into());
-        };
+        let (issuers, url) = provider.settings.source.candidates()?;
         let document = self.fetch("metadata", &url).await?;
         let mut refused = DiscoveryError::IssuerMismatch;
         for issuer in &issuers {

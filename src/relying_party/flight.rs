@@ -25,21 +25,30 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
+        let (sender, receiver) = watch::channel(None);
+        if let Some(flight) = self.board(key, &receiver) {
+            return flight;
+        }
+        let landing = Landing { flights: self.clone(), key };
+        let work = work();
+        // The board is not locked here: a runtime that shuts down drops the task at once.
+        tokio::spawn(async move {
+            let result = work.await;
+            // Off the board first: who comes now wants something newer.
+            drop(landing);
+            sender.send_replace(Some(result));
+        });
+        Flight(receiver)
+    }
+
+    /// The flight that is on the board for `key`; else `receiver` is put there.
+    fn board(&self, key: K, receiver: &watch::Receiver<Option<T>>) -> Option<Flight<T>> {
         let mut flying = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match flying.entry(key) {
-            Entry::Occupied(flight) => Flight(flight.get().clone()),
+            Entry::Occupied(flight) => Some(Flight(flight.get().clone())),
             Entry::Vacant(place) => {
-                let (sender, receiver) = watch::channel(None);
                 place.insert(receiver.clone());
-                let landing = Landing { flights: self.clone(), key };
-                let work = work();
-                tokio::spawn(async move {
-                    let result = work.await;
-                    // Off the board first: who comes now wants something newer.
-                    drop(landing);
-                    sender.send_replace(Some(result));
-                });
-                Flight(receiver)
+                None
             }
         }
     }
@@ -148,6 +157,32 @@ mod tests {
         assert_eq!(broken.result().await, None);
         assert_eq!(waiting.result().await, None);
         assert_eq!(flights.join(1, || async { 2 }).result().await, Some(2));
+    }
+
+    #[test]
+    fn a_flight_that_a_dying_runtime_refuses_holds_nobody_up() {
+        struct JoinsWhenDropped(Flights<u8, ()>);
+        impl Drop for JoinsWhenDropped {
+            fn drop(&mut self) {
+                let _ = self.0.join(1, || async {});
+            }
+        }
+        let (done, is_done) = std::sync::mpsc::channel();
+        let flights = Flights::default();
+        let last = JoinsWhenDropped(flights.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.spawn(async move {
+                let _last = last;
+                std::future::pending::<()>().await;
+            });
+            runtime.block_on(tokio::task::yield_now());
+            drop(runtime);
+            done.send(()).unwrap();
+        });
+
+        is_done.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert!(flights.0.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -2,41 +2,67 @@
 
 use http::{HeaderMap, HeaderValue};
 
+use super::RelyingParty;
 use super::records::Change;
-use super::{Known, RelyingParty};
 use crate::error::Error;
+use crate::principal::ProviderId;
 use crate::session::{SessionId, UserKey};
 
+/// What signing out came to.
+#[derive(Debug)]
+pub(crate) struct SignedOut {
+    /// Who vouched for the session that ended; `None` if there was none.
+    pub(crate) provider: Option<ProviderId>,
+    /// Which cookies to delete. Somebody without a session has theirs deleted all the same.
+    pub(crate) cookies: Vec<HeaderValue>,
+}
+
 impl RelyingParty {
-    /// Ends the caller's session, and says which cookies to delete. Somebody without a session has
-    /// their cookies deleted all the same.
-    pub(crate) async fn end_session(
-        &self,
-        known: Option<&Known>,
-        request: &HeaderMap,
-    ) -> Result<Vec<HeaderValue>, Error> {
-        if let Some(known) = known {
-            self.end(&known.handle.user, known.handle.session).await?;
-        }
+    /// Ends the session that `request` proves.
+    pub(crate) async fn end_session(&self, request: &HeaderMap) -> Result<SignedOut, Error> {
+        let provider = self.end_presented(request).await?;
         let logins = self.cookies.logins(request);
         let logins = logins.iter().filter_map(|login| self.cookies.delete_login(login));
         let sessions = self.cookies.delete_session(request);
-        Ok(sessions.into_iter().chain(logins).chain(self.cookies.delete_returned()).collect())
+        let cookies = sessions.into_iter().chain(logins).chain(self.cookies.delete_returned());
+        Ok(SignedOut { provider, cookies: cookies.collect() })
     }
 
-    pub(super) async fn end(&self, user: &UserKey, session: SessionId) -> Result<(), Error> {
-        let Some(records) = self.records().await? else { return Ok(()) };
+    /// Also one that has expired and could still be refreshed: somebody may have a copy of its
+    /// cookie.
+    async fn end_presented(&self, request: &HeaderMap) -> Result<Option<ProviderId>, Error> {
+        let opened = self.config.opened().await?;
+        let window = self.settings().session.window;
+        let Ok((handle, identity)) = self.open_session(request, opened, self.now(), window) else {
+            return Ok(None);
+        };
+        match identity {
+            Some(identity) => Ok(identity.read().map(|identity| identity.provider)),
+            None => self.end(&handle.user, handle.session).await,
+        }
+    }
+
+    /// Ends `session` of `user`, and says who vouched for it; `None` if it was not there.
+    pub(super) async fn end(
+        &self,
+        user: &UserKey,
+        session: SessionId,
+    ) -> Result<Option<ProviderId>, Error> {
+        let Some(records) = self.records().await? else { return Ok(None) };
         let now = self.now();
+        let mut provider = None;
         records
             .update(user, |record| {
                 let Some(mut record) = record else { return Change::Keep(None) };
-                match (record.end(session), record.alive(now)) {
+                let ended = record.end(session);
+                provider = ended.then(|| record.grant.identity.provider.clone());
+                match (ended, record.alive(now)) {
                     (true, true) => Change::Put(record),
                     (true, false) => Change::Delete,
                     (false, _) => Change::Keep(Some(record)),
                 }
             })
             .await?;
-        Ok(())
+        Ok(provider)
     }
 }

@@ -20,11 +20,13 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
+use self::authenticate::Prepared;
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
 pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
 use self::flight::Flights;
 pub(crate) use self::login::Beginning;
+pub(crate) use self::logout::SignedOut;
 use self::records::Records;
 pub(crate) use self::refresh::NotRefreshed;
 use self::refresh::{Failure, Landed};
@@ -37,7 +39,7 @@ use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
 use crate::provider::OpenIdConnect;
-use crate::session::UserKey;
+use crate::session::{SessionId, UserKey};
 use crate::wire::cookie::Cookies;
 
 /// The relying party of one configuration. Cheap to clone; clones share everything.
@@ -56,6 +58,8 @@ pub(crate) struct Shared {
     flights: Flights<UserKey, Landed>,
     /// Whose refresh failed lately.
     failures: Cache<UserKey, Failure>,
+    /// What the requests of sessions get that no token store knows, made once.
+    identities: Cache<SessionId, Arc<Prepared>>,
 }
 
 impl Deref for RelyingParty {
@@ -122,6 +126,7 @@ impl RelyingParty {
             spent: SpentLogins::default(),
             flights: Flights::default(),
             failures: Cache::new(MOST_FAILURES),
+            identities: Cache::new(MOST_IDENTITIES),
             config,
         }));
         relying_party.open_without_io();
@@ -186,3 +191,4 @@ impl RelyingParty {
 /// Refreshes at one provider at once.
 const MOST_REFRESHES: usize = 64;
 const MOST_FAILURES: usize = 10_000;
+const MOST_IDENTITIES: usize = 10_000;

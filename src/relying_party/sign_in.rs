@@ -11,7 +11,7 @@ use super::records::{Change, Records};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::oauth::id_token::IdToken;
-use crate::principal::{Identity, Issuer, Principal, Subject};
+use crate::principal::{Identity, Issuer, Subject};
 use crate::provider::{OpenIdConnect, Stated};
 use crate::record::{Grant, Record};
 use crate::seal::random;
@@ -20,27 +20,26 @@ use crate::store::StoreError;
 use crate::wire::session::SessionCookie;
 
 impl RelyingParty {
-    /// Begins a session for the user whom `proof` is about.
+    /// Begins a session for the user whom `proof` is about. Returns its cookies.
     pub(super) async fn sign_in(
         &self,
         callback: &Callback<'_>,
         proof: Proof,
-    ) -> Result<(Principal, Vec<HeaderValue>), Error> {
+    ) -> Result<Vec<HeaderValue>, Error> {
         let (provider, issuer) = (callback.provider, &callback.metadata.issuer);
         let subject = proof.id_token.subject().clone();
         let user_ids = &self.config.opened().await?.user_ids;
         let user = user_ids.user_key(&provider.id, issuer, &subject);
         let session = self.new_session(&proof, callback.request)?;
         let grant = new_grant(callback, proof, self.now());
-        let (principal, cookie) = match self.records().await? {
+        let cookie = match self.records().await? {
             Some(records) => {
                 let arrival = Arrival { user, issuer, subject: &subject, session, grant };
                 self.keep_in_store(records, arrival, callback.pending().replaces).await?
             }
             None => keep_in_cookie(user, &session, &grant.identity),
         };
-        let cookies = self.session_cookies(&cookie, callback.request).await?;
-        Ok((principal, cookies))
+        self.session_cookies(&cookie, callback.request).await
     }
 
     fn new_session(&self, proof: &Proof, request: &HeaderMap) -> Result<Session, Error> {
@@ -62,7 +61,7 @@ impl RelyingParty {
         records: &Records,
         arrival: Arrival<'_>,
         replaced: Option<(UserKey, SessionId)>,
-    ) -> Result<(Principal, SessionCookie), Error> {
+    ) -> Result<SessionCookie, Error> {
         let Arrival { user, session, .. } = &arrival;
         let now = self.now();
         let settings = self.settings().session;
@@ -86,7 +85,7 @@ impl RelyingParty {
         }
         let record = kept.record().ok_or(Kind::Store(StoreError::Conflict))?;
         let handle = handle(*user, session, record.grant.generation);
-        Ok((record.principal(session), SessionCookie { handle, identity: None }))
+        Ok(SessionCookie { handle, identity: None })
     }
 }
 
@@ -117,15 +116,8 @@ impl Arrival<'_> {
     }
 }
 
-fn keep_in_cookie(
-    user: UserKey,
-    session: &Session,
-    identity: &Identity,
-) -> (Principal, SessionCookie) {
-    let identity = session.identify(identity);
-    let principal = Principal::new(identity.clone(), None);
-    let handle = handle(user, session, 0);
-    (principal, SessionCookie { handle, identity: Some(identity) })
+fn keep_in_cookie(user: UserKey, session: &Session, identity: &Identity) -> SessionCookie {
+    SessionCookie { handle: handle(user, session, 0), identity: Some(session.identify(identity)) }
 }
 
 fn handle(user: UserKey, session: &Session, generation: u64) -> SessionHandle {

@@ -96,7 +96,7 @@ fn render(
     finished: Finished,
 ) -> Response<Bytes> {
     match finished {
-        Finished::SignedIn { return_to, cookies, .. } => {
+        Finished::SignedIn { return_to, cookies } => {
             tracing::info!(%provider, "signed in");
             reply::redirect(&absolute(relying_party, &return_to), cookies)
         }

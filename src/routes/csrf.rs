@@ -84,6 +84,6 @@ const FOREIGN: Explanation = Explanation {
     reason: "the request comes from another site",
     error: "cross_site_request",
     heading: "This request was not carried out",
-    description: "It was sent from another website with your session. If that website is to do so, \
-                  whoever runs this one has to list it in login.allowedExternalRedirectUrls.",
+    description: "It was sent from another website with your session. If that website is meant to do \
+                  this, it has to be listed in login.allowedExternalRedirectUrls here.",
 };

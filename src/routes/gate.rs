@@ -7,7 +7,7 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, csrf, login, reply};
+use super::{asker, choose, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
 use crate::relying_party::{Known, RelyingParty, Unknown};
@@ -79,11 +79,16 @@ fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
 
 fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
     let settings = relying_party.settings();
-    if !asker::navigates(parts) || settings.redirect_to.is_none() {
+    if !asker::navigates(parts) || settings.providers.is_empty() {
         return Verdict::Answer(turn_away(relying_party, parts, unknown));
     }
     if wire::cookie::returned(&parts.headers) {
         return Verdict::Answer(looping(relying_party, parts));
+    }
+    if settings.redirect_to.is_none() {
+        let return_to = settings.destinations.of_request(&parts.uri);
+        let response = reply::redirect(&choose::address(relying_party, &return_to), None);
+        return Verdict::Answer(reply::secure(response, &parts.method));
     }
     Verdict::SignIn
 }

@@ -56,7 +56,8 @@ pub(super) async fn begin(
     }
 }
 
-fn return_to(
+/// Where the query says that the browser is to end up; our landing page if it does not.
+pub(super) fn return_to(
     relying_party: &RelyingParty,
     parameters: &Parameters,
 ) -> Result<ReturnTo, Explanation> {
@@ -118,10 +119,19 @@ pub(super) fn address(
     provider: &ProviderId,
     return_to: &ReturnTo,
 ) -> String {
+    with_return_to(relying_party, &format!("login/{provider}"), return_to)
+}
+
+/// The address of one of our routes that leads to `return_to` in the end.
+pub(super) fn with_return_to(
+    relying_party: &RelyingParty,
+    route: &str,
+    return_to: &ReturnTo,
+) -> String {
     let Settings { origin, api_prefix, .. } = relying_party.settings();
     let return_to = utf8_percent_encode(return_to.as_str(), NON_ALPHANUMERIC);
     let prefix = api_prefix.as_str();
-    format!("{origin}{prefix}/login/{provider}?post_login_redirect_uri={return_to}")
+    format!("{origin}{prefix}/{route}?post_login_redirect_uri={return_to}")
 }
 
 const MOVED: &str = "easyauth_moved=1";

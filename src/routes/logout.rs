@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::parameters::Parameters;
 use super::{callback, refuse, reply};
 use crate::error::Error;
-use crate::relying_party::RelyingParty;
+use crate::relying_party::{RelyingParty, SignedOut};
 use crate::return_to::ReturnTo;
 
 pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
@@ -19,13 +19,9 @@ pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Respo
 }
 
 async fn end(relying_party: &RelyingParty, parts: &Parts) -> Result<Response<Bytes>, Error> {
-    let known = relying_party.authenticate(&parts.headers).await?.ok();
-    let cookies = relying_party.end_session(known.as_ref(), &parts.headers).await?;
-    match &known {
-        Some(known) => {
-            let provider = known.prepared.principal.provider();
-            tracing::info!(%provider, status = "200.72", "signed out");
-        }
+    let SignedOut { provider, cookies } = relying_party.end_session(&parts.headers).await?;
+    match provider {
+        Some(provider) => tracing::info!(%provider, status = "200.72", "signed out"),
         None => tracing::debug!(status = "200.71", "signed out without a session"),
     }
     Ok(reply::redirect(&target(relying_party, parts), cookies))

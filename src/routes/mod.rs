@@ -3,6 +3,7 @@
 
 mod asker;
 mod callback;
+mod choose;
 mod csrf;
 mod done;
 mod gate;
@@ -33,6 +34,7 @@ use crate::relying_party::RelyingParty;
 /// One of our own routes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
+    Choose,
     Login {
         provider: String,
     },
@@ -71,6 +73,7 @@ impl Route {
         };
         let provider = || segments.get(1).map(|name| (*name).to_owned()).unwrap_or_default();
         match (segments.len(), word(0).as_str(), word(1).as_str(), word(2).as_str()) {
+            (1, "login", _, _) => Self::Choose,
             (2, "login", "done" | "complete", _) => Self::LoginDone,
             (2, "login", _, _) => Self::Login { provider: provider() },
             (3, "login", _, "callback") => Self::Callback { provider: provider() },
@@ -113,6 +116,7 @@ where
     let response = match route {
         Route::Logout if foreign => csrf::confirm_logout(relying_party, &parts),
         Route::Refresh if foreign => csrf::refuse(relying_party, &parts),
+        Route::Choose => choose::answer(relying_party, &parts),
         Route::Login { provider } => login::answer(relying_party, &provider, &parts).await,
         Route::Callback { provider } => {
             callback::answer(relying_party, &provider, &parts, body).await

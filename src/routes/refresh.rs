@@ -22,9 +22,9 @@ pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Respo
         );
     }
     match relying_party.refresh(&parts.headers).await {
-        Ok(Ok(refreshed)) => {
+        Ok(Ok(cookies)) => {
             let mut response = reply::json(StatusCode::OK, "{}");
-            reply::set_cookies(&mut response, refreshed.cookies);
+            reply::set_cookies(&mut response, cookies);
             response
         }
         Ok(Err(failure)) => refuse_refresh(relying_party, parts, &failure),
@@ -62,8 +62,8 @@ const NO_REFRESH_TOKEN: Explanation = Explanation {
     reason: "there is no refresh token",
     error: "refresh_token_unavailable",
     heading: "Tokens cannot be refreshed here",
-    description: "The sign-in service issued no refresh token. Sign in with one asked for: with the \
-                  scope offline_access, or with access_type=offline in the sign-in link.",
+    description: "The sign-in service issued no refresh token. It may issue one when it is asked \
+                  to, by the scope offline_access or by access_type=offline in the sign-in link.",
 };
 const REFUSED: Explanation = Explanation {
     reason: "the provider refuses the refresh token",

@@ -1,5 +1,7 @@
 //! Our cookies on the wire: finding them in a request, writing them into an answer (RFC 6265).
 
+use std::borrow::Cow;
+
 use cookie::{Cookie, Expiration, SameSite};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -80,15 +82,18 @@ impl Cookies {
         if cross_site_post && self.secure { SameSite::None } else { SameSite::Lax }
     }
 
-    /// The pending logins whose cookies the request brought, oldest first.
+    /// The pending logins whose cookies the request brought, oldest first; no more than
+    /// [`MOST_LOGINS_READ`] of them.
     pub(crate) fn logins(self, request: &HeaderMap) -> Vec<LoginId> {
         let prefix = self.login_prefix().as_bytes();
         let mut logins: Vec<_> = pairs(request)
-            .filter_map(|(name, _)| std::str::from_utf8(name.strip_prefix(prefix)?).ok())
-            .filter_map(LoginId::parse)
+            .filter_map(|pair| pair.strip_prefix(prefix)?.split(|byte| *byte == b'=').next())
+            .filter_map(|id| LoginId::parse(std::str::from_utf8(trim(id)).ok()?))
             .collect();
         logins.sort_unstable();
         logins.dedup();
+        // Ours are few. Each that is deleted is a line of the answer, and an answer has an end.
+        logins.truncate(MOST_LOGINS_READ);
         logins
     }
 
@@ -157,8 +162,8 @@ fn spell(cookie: &Cookie<'_>, until: Option<Timestamp>) -> Option<HeaderValue> {
 /// Normally there is one. A sibling domain can add its own under the same name; which of them is
 /// ours only opening tells, so up to [`MAX_CANDIDATES`] are returned. Chunks of several values cannot
 /// be told apart: then there are none.
-pub(crate) fn sessions(request: &HeaderMap) -> Vec<Vec<u8>> {
-    values(request, SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request)).collect()
+pub(crate) fn sessions(request: &HeaderMap) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    values(request, SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request))
 }
 
 /// Whether the request brought a session cookie, good or bad.
@@ -190,10 +195,10 @@ pub(crate) fn announced(value: &[u8]) -> Option<usize> {
     (1..=MAX_CHUNKS).contains(&count).then_some(count)
 }
 
-fn join(first: &[u8], request: &HeaderMap) -> Option<Vec<u8>> {
-    let mut joined = first.to_vec();
+fn join<'a>(first: &'a [u8], request: &HeaderMap) -> Option<Cow<'a, [u8]>> {
+    let mut joined = Cow::Borrowed(first);
     for index in 1..announced(first)? {
-        joined.extend_from_slice(value(request, &session_name(index))?);
+        joined.to_mut().extend_from_slice(value(request, &session_name(index))?);
     }
     Some(joined)
 }
@@ -203,23 +208,26 @@ fn session_name(index: usize) -> String {
 }
 
 fn values<'a>(request: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    pairs(request).filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    pairs(request).filter_map(move |pair| {
+        let rest = pair.strip_prefix(name.as_bytes())?;
+        Some(trim(trim(rest).strip_prefix(b"=")?))
+    })
 }
 
 /// The name-value pairs of all `Cookie` headers, as bytes.
 ///
 /// A pair that is malformed, or another domain's in some foreign encoding, costs only itself. Only
 /// spaces and tabs are trimmed: a name behind another kind of white space is another name.
-fn pairs(request: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    request
-        .get_all(header::COOKIE)
-        .iter()
-        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| {
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
-            let (name, value) = pair.split_at_checked(equals)?;
-            Some((trim(name), trim(value.get(1..)?)))
+fn pairs(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    request.get_all(header::COOKIE).iter().flat_map(|header| {
+        let mut rest = Some(header.as_bytes());
+        std::iter::from_fn(move || {
+            let line = rest?;
+            let end = memchr::memchr(b';', line).unwrap_or(line.len());
+            rest = line.get(end + 1..);
+            line.get(..end).map(trim)
         })
+    })
 }
 
 fn trim(mut bytes: &[u8]) -> &[u8] {
@@ -233,6 +241,8 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 pub(crate) const SESSION: &str = "AppServiceAuthSession";
 /// The most pending logins that one browser keeps; beyond it the oldest go.
 pub(crate) const MAX_LOGINS: usize = 5;
+
+const MOST_LOGINS_READ: usize = 64;
 
 /// Named after the original's guard against redirect loops.
 const RETURNED: &str = "RedirectCount";
@@ -250,6 +260,10 @@ mod tests {
             .iter()
             .map(|line| (header::COOKIE, HeaderValue::from_bytes(line).unwrap()))
             .collect()
+    }
+
+    fn found(request: &HeaderMap) -> Vec<Vec<u8>> {
+        sessions(request).map(Cow::into_owned).collect()
     }
 
     fn lines(set: &[HeaderValue]) -> Vec<&str> {
@@ -285,7 +299,7 @@ mod tests {
                 .collect();
 
             assert_eq!(sent.len(), count, "{length}");
-            assert_eq!(sessions(&request(&sent)), [value.as_bytes()], "{length}");
+            assert_eq!(found(&request(&sent)), [value.as_bytes()], "{length}");
         }
         assert_eq!(chunks(18_001), None);
     }
@@ -293,11 +307,11 @@ mod tests {
     #[test]
     fn ck_06_a_missing_chunk_or_a_wild_count_is_no_session() {
         let missing = request(&[b"AppServiceAuthSession=3a; AppServiceAuthSession2=c"]);
-        assert!(sessions(&missing).is_empty());
+        assert!(found(&missing).is_empty());
         assert!(has_session(&missing));
         for count in ["0", "-1", "99999999", ":", "", "é"] {
             let line = format!("AppServiceAuthSession={count}");
-            let found = sessions(&request(&[line.as_bytes()]));
+            let found = found(&request(&[line.as_bytes()]));
             assert!(found.is_empty() || count == "99999999", "{count}");
         }
     }
@@ -328,7 +342,7 @@ mod tests {
             b"$Version=1; AppServiceAuthSession=1good ; APPSERVICEAUTHSESSION=1evil",
         ]);
 
-        assert_eq!(sessions(&tossed), [b"1good"]);
+        assert_eq!(found(&tossed), [b"1good"]);
     }
 
     #[test]
@@ -337,8 +351,8 @@ mod tests {
         let two = request(&[line[..2].join("; ").as_bytes()]);
         let many = request(&[line.join("; ").as_bytes()]);
 
-        assert_eq!(sessions(&two), [b"10", b"11"]);
-        assert_eq!(sessions(&many).len(), MAX_CANDIDATES);
+        assert_eq!(found(&two), [b"10", b"11"]);
+        assert_eq!(found(&many).len(), MAX_CANDIDATES);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    while let Some(forged) = headers.keys().find(|name| reserved(name.as_str())).cloned() {
+    let forged = headers.keys().filter(|name| reserved(name.as_str()));
+    for forged in forged.cloned().collect::<Vec<_>>() {
         headers.remove(forged);
     }
     scrub_connection(headers);
@@ -50,6 +51,10 @@ fn reserved_token(token: &[u8]) -> bool {
 /// Gateways in the CGI tradition, and some frameworks, turn `-`, `.` and other punctuation into
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
+    // All of ours begin so; most others do not, and need no closer look.
+    if !name.starts_with(['x', 'X']) {
+        return false;
+    }
     RESERVED.iter().any(|prefix| {
         name.len() >= prefix.len()
             && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
@@ -105,6 +110,10 @@ pub(crate) fn keep_private(response: &mut HeaderMap) {
     response.append(header::VARY, HeaderValue::from_static("cookie"));
     let lines = response.get_all(header::CACHE_CONTROL).iter();
     let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
+    if directives.is_empty() {
+        response.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
     let is = |directive: &[u8], name: &[u8]| {
         let named = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(name)

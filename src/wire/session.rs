@@ -19,12 +19,31 @@ use crate::principal::{Claim, Identity, ProviderId};
 use crate::seal::{KeyRing, OVERHEAD, Purpose, RandomError};
 use crate::session::{SessionHandle, SessionId, UserKey};
 
-/// A session cookie that opened.
+/// What goes into a session cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionCookie {
     pub(crate) handle: SessionHandle,
     /// Who the user is, where no token store knows.
     pub(crate) identity: Option<Identity>,
+}
+
+/// What the request's cookies say of a session.
+#[derive(Debug)]
+pub(crate) enum Presented {
+    Nothing,
+    /// There is a session cookie, and none that opens; or several that do.
+    Unreadable,
+    Session(SessionHandle, Option<SealedIdentity>),
+}
+
+/// Who the user is, as it stood in a cookie that opened; not read yet.
+#[derive(Debug)]
+pub(crate) struct SealedIdentity(Vec<u8>);
+
+impl SealedIdentity {
+    pub(crate) fn read(&self) -> Option<Identity> {
+        serde_json::from_slice::<StoredIdentity>(&self.0).ok()?.try_into().ok()
+    }
 }
 
 /// Why a session cookie cannot be made.
@@ -56,25 +75,43 @@ pub(crate) fn encode(
 
 /// The session that the request's cookies prove.
 ///
-/// `None` unless exactly one opens. Two that open are two people's, or one person's twice: whoever
+/// It takes exactly one that opens. Two that open are two people's, or one person's twice: whoever
 /// put the second there, it is not for us to choose.
 pub(crate) fn find(
     request: &HeaderMap,
     keys: &KeyRing,
     now: Timestamp,
     max_days: u16,
-) -> Option<SessionCookie> {
-    let mut opened = cookie::sessions(request)
-        .into_iter()
-        .filter_map(|value| decode(&value, keys, now, max_days));
-    let found = opened.next()?;
-    opened.all(|other| other.handle == found.handle).then_some(found)
+) -> Presented {
+    let mut opened =
+        cookie::sessions(request).filter_map(|value| decode(&value, keys, now, max_days));
+    let Some((handle, identity)) = opened.next() else {
+        let sent = cookie::has_session(request);
+        return if sent { Presented::Unreadable } else { Presented::Nothing };
+    };
+    if opened.all(|(other, _)| other == handle) {
+        Presented::Session(handle, identity)
+    } else {
+        Presented::Unreadable
+    }
 }
 
-fn decode(value: &[u8], keys: &KeyRing, now: Timestamp, max_days: u16) -> Option<SessionCookie> {
+type Opened = (SessionHandle, Option<SealedIdentity>);
+
+fn decode(value: &[u8], keys: &KeyRing, now: Timestamp, max_days: u16) -> Option<Opened> {
     let count = cookie::announced(value)?;
-    let mut sealed = URL_SAFE_NO_PAD.decode(value.get(1..)?).ok()?;
-    read(keys.open(Purpose::Session, name(count), now, max_days, &mut sealed)?)
+    let text = value.get(1..)?;
+    // A cookie that only names a session is opened on the stack, for every request brings it.
+    let mut small = [0; SMALL];
+    let mut large = Vec::new();
+    let sealed = if base64::decoded_len_estimate(text.len()) <= SMALL {
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut small).ok()?;
+        small.get_mut(..length)?
+    } else {
+        URL_SAFE_NO_PAD.decode_vec(text, &mut large).ok()?;
+        large.as_mut_slice()
+    };
+    read(keys.open(Purpose::Session, name(count), now, max_days, sealed)?)
 }
 
 /// The name under which a session of `count` chunks is sealed: the count is as safe as the rest.
@@ -97,7 +134,7 @@ fn write(content: &SessionCookie) -> Vec<u8> {
     plain
 }
 
-fn read(mut plain: &[u8]) -> Option<SessionCookie> {
+fn read(mut plain: &[u8]) -> Option<Opened> {
     let [version] = take(&mut plain)?;
     if version != VERSION {
         return None;
@@ -109,11 +146,8 @@ fn read(mut plain: &[u8]) -> Option<SessionCookie> {
         created_at: Timestamp::from_unix(i64::from_be_bytes(take(&mut plain)?)),
         expires_at: Timestamp::from_unix(i64::from_be_bytes(take(&mut plain)?)),
     };
-    if plain.is_empty() {
-        return Some(SessionCookie { handle, identity: None });
-    }
-    let identity: StoredIdentity = serde_json::from_slice(plain).ok()?;
-    Some(SessionCookie { handle, identity: Some(identity.try_into().ok()?) })
+    let identity = (!plain.is_empty()).then(|| SealedIdentity(plain.to_vec()));
+    Some((handle, identity))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -163,6 +197,8 @@ impl TryFrom<StoredIdentity> for Identity {
 pub(crate) struct MalformedIdentity;
 
 const VERSION: u8 = 1;
+/// More bytes than the seal of a session has that a token store knows.
+const SMALL: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -210,6 +246,15 @@ mod tests {
         headers
     }
 
+    fn found(values: &[&str]) -> Option<(SessionHandle, Option<Identity>)> {
+        match find(&sent(values), &keys(0), NOW, 93) {
+            Presented::Session(handle, identity) => {
+                Some((handle, identity.map(|identity| identity.read().unwrap())))
+            }
+            Presented::Nothing | Presented::Unreadable => None,
+        }
+    }
+
     #[test]
     fn a_session_of_a_token_store_stays_small() {
         let value = encode(&content(1, None), &keys(0), NOW).unwrap();
@@ -217,18 +262,16 @@ mod tests {
 
         assert_eq!(set.len(), 1);
         assert!(set[0].len() < 300, "{} bytes", set[0].len());
-        let found = find(&sent(&[&value]), &keys(0), NOW, 93).unwrap();
-        assert_eq!(found.handle, content(1, None).handle);
-        assert_eq!(found.identity, None);
+        assert_eq!(found(&[&value]), Some((content(1, None).handle, None)));
     }
 
     #[test]
     fn a_session_without_a_token_store_carries_who_the_user_is() {
         for groups in [0, 1, 50, 100, 300] {
             let value = encode(&content(1, Some(identity(groups))), &keys(0), NOW).unwrap();
-            let found = find(&sent(&[&value]), &keys(0), NOW, 93).unwrap();
 
-            assert_eq!(found.identity, Some(identity(groups)), "{groups} groups");
+            let (_, found) = found(&[&value]).unwrap();
+            assert_eq!(found, Some(identity(groups)), "{groups} groups");
         }
         let too_large = encode(&content(1, Some(identity(1000))), &keys(0), NOW);
         assert!(matches!(too_large, Err(SessionCookieError::TooLarge)));
@@ -239,7 +282,7 @@ mod tests {
         let mine = encode(&content(1, None), &keys(0), NOW).unwrap();
         let theirs = encode(&content(2, None), &keys(0), NOW).unwrap();
         let forged = encode(&content(3, None), &keys(9), NOW).unwrap();
-        let found = |values: &[&str]| find(&sent(values), &keys(0), NOW, 93).map(|s| s.handle);
+        let found = |values: &[&str]| found(values).map(|(handle, _)| handle);
 
         assert_eq!(found(&[&mine, &forged]), Some(content(1, None).handle));
         assert_eq!(found(&[&forged, &mine]), Some(content(1, None).handle));
@@ -256,10 +299,10 @@ mod tests {
         let mixed = format!("{}{}", &one[..2000], &two[2000..]);
         let reordered = format!("{}{}{}", &one[..2000], &one[4000..], &one[2000..4000]);
 
-        assert!(find(&sent(&[&one]), &keys(0), NOW, 93).is_some());
-        assert!(find(&sent(&[&mixed]), &keys(0), NOW, 93).is_none());
-        assert!(find(&sent(&[&reordered]), &keys(0), NOW, 93).is_none());
+        assert!(found(&[&one]).is_some());
+        assert!(found(&[&mixed]).is_none());
+        assert!(found(&[&reordered]).is_none());
         let recount = format!("9{}", &one[1..]);
-        assert!(find(&sent(&[&recount]), &keys(0), NOW, 93).is_none());
+        assert!(found(&[&recount]).is_none());
     }
 }

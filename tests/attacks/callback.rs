@@ -29,6 +29,22 @@ async fn at_the_door_with_a_form() -> (Browser, FakeProvider, Callback) {
 }
 
 #[tokio::test]
+async fn oa_09_a_login_begun_under_an_earlier_configuration_does_not_end_at_another_issuer() {
+    let (story, callback) = at_the_door().await;
+    let mut later = FakeProvider::new("op", &story.clock);
+    later.issuer = "https://later.example".to_owned();
+    later.remove(Metadata, "authorization_response_iss_parameter_supported");
+    let settings = config(std::slice::from_ref(&later), &story.store, &story.clock);
+    let app = App::new(settings.build().unwrap(), &story.clock);
+    let callback = callback.without("iss");
+
+    let answer = story.browser.clone().at(&app).come_back(&callback).await;
+
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(later.take_asked(), [Metadata], "the code is not for its eyes");
+}
+
+#[tokio::test]
 async fn t_40_a_link_with_somebody_elses_code_and_state_signs_nobody_in() {
     let (story, callback) = at_the_door().await;
     let mut victim = story.another_browser();

@@ -98,6 +98,8 @@ struct State {
     lax: bool,
     refuses_with: Option<(String, String)>,
     codes: HashMap<String, Grant>,
+    /// What the refresh tokens stand for that have not been used: each is good for one refresh.
+    refreshable: HashMap<String, Grant>,
     asked: Vec<Asked>,
     strays: Vec<String>,
     issued: Vec<String>,
@@ -112,6 +114,7 @@ struct Grant {
     nonce: Option<String>,
     challenge: Option<String>,
     redirect_uri: String,
+    signed_in_at: i64,
 }
 
 impl FakeProvider {
@@ -127,6 +130,7 @@ impl FakeProvider {
             lax: false,
             refuses_with: None,
             codes: HashMap::new(),
+            refreshable: HashMap::new(),
             asked: Vec::new(),
             strays: Vec::new(),
             issued: Vec::new(),
@@ -243,6 +247,7 @@ impl FakeProvider {
                 nonce: query.get("nonce").cloned(),
                 challenge: query.get("code_challenge").cloned(),
                 redirect_uri: redirect_uri.clone(),
+                signed_in_at: self.clock.unix(),
             };
             parameters.push(("code".to_owned(), self.issue_code(grant)));
         }
@@ -353,6 +358,12 @@ impl FakeProvider {
             return refused("invalid_client");
         }
         let mut state = self.state();
+        if let Some(token) = form.get("refresh_token") {
+            let grant = state.refreshable.remove(token).map(|grant| Grant { nonce: None, ..grant });
+            let Some(grant) = grant else { return refused("invalid_grant") };
+            let answer = self.tokens(&mut state, &grant);
+            return json_response(StatusCode::OK, &answer);
+        }
         let grant = form.get("code").and_then(|code| state.codes.remove(code));
         let Some(grant) = grant else { return refused("invalid_grant") };
         let challenge = form.get("code_verifier").map(|verifier| s256(verifier));
@@ -371,6 +382,7 @@ impl FakeProvider {
         let refresh_token = format!("REFRESH-{number:08}");
         let id_token = self.id_token(state, grant, &access_token);
         state.issued.extend([&access_token, &refresh_token, &id_token].map(Clone::clone));
+        state.refreshable.insert(refresh_token.clone(), grant.clone());
         let honest = json!({
             "access_token": access_token,
             "token_type": "Bearer",
@@ -391,7 +403,7 @@ impl FakeProvider {
             "aud": CLIENT_ID,
             "exp": now + 600,
             "iat": now,
-            "auth_time": now,
+            "auth_time": grant.signed_in_at,
             "at_hash": BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]),
             "name": capitalised(&grant.user),
             "email": format!("{}@{}.example", grant.user, self.name),

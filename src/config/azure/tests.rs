@@ -85,7 +85,7 @@ fn a_file_from_azures_documentation_is_read_unchanged() {
     assert_eq!(settings.login_timeout, secs(300));
     let StoreChoice::File(Some(directory)) = &settings.token_store else { panic!("no directory") };
     assert_eq!(directory, Path::new("/home/data/.auth/tokens"));
-    let (_, auth0) = settings.provider("auth0").unwrap();
+    let [(_, auth0)] = settings.providers.as_slice() else { panic!("not one provider") };
     assert_eq!(auth0.client_id, "a1B2c3");
     assert!(auth0.client_secret.as_ref().unwrap().matches("s3cr3t"));
     assert_eq!(auth0.client_authentication, Some(ClientAuthentication::ClientSecretPost));

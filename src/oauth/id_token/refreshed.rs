@@ -3,7 +3,7 @@
 //! [OpenID Connect Core §12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
 
 use super::{Checked, Expected, IdToken, IdTokenError, TYPES};
-use super::{check_access_token_hash, matches_secret};
+use super::{check_access_token_hash, check_subject, matches_secret};
 use crate::oauth::json::{Object, Value};
 use crate::oauth::jwa::Algorithm;
 use crate::oauth::jws::{self, Keys};
@@ -26,6 +26,7 @@ pub(crate) fn verify(
     original: &Original,
 ) -> Result<IdToken, IdTokenError> {
     let verified = jws::verify(token, keys, algorithms, &TYPES)?;
+    check_user(verified.claims(), expected, original)?;
     let checked = Checked::read(verified.claims(), expected)?;
 
     check(original, &checked, verified.claims())?;
@@ -33,10 +34,23 @@ pub(crate) fn verify(
     Ok(IdToken { checked, claims: verified.into_claims() })
 }
 
-fn check(original: &Original, refreshed: &Checked, claims: &Object) -> Result<(), IdTokenError> {
-    if refreshed.subject != original.subject {
+/// Comes first: a token of another user must not pass for an earlier one of this user, which is
+/// harmless, only because it is old.
+fn check_user(
+    claims: &Object,
+    expected: &Expected<'_>,
+    original: &Original,
+) -> Result<(), IdTokenError> {
+    if !jwt::is_issued_by(claims, expected.issuer) {
+        return Err(IdTokenError::IssuerMismatch);
+    }
+    if check_subject(claims)? != original.subject {
         return Err(IdTokenError::SubjectChanged);
     }
+    Ok(())
+}
+
+fn check(original: &Original, refreshed: &Checked, claims: &Object) -> Result<(), IdTokenError> {
     if !original.audiences.iter().all(|audience| refreshed.audiences.contains(audience)) {
         return Err(IdTokenError::AudienceChanged);
     }

@@ -46,22 +46,31 @@ impl RelyingParty {
 
     pub(super) fn note(&self, user: UserKey, landed: &Landed) {
         match landed {
+            // A provider that calls its tokens expired at once would be asked with every request.
+            Ok(fresh) if fresh.record().is_some_and(|record| record.is_overdue(self.now())) => {
+                self.back_off(user, LONGEST_BACK_OFF);
+                tracing::warn!(%user, "fresh tokens have expired already");
+            }
             Ok(_) => {
                 self.failures.remove(&user);
                 tracing::debug!(%user, "tokens are fresh");
             }
             Err(failure) => {
-                let elapsed = self.settings().clock.monotonic();
                 let pause = match (failure, self.failures.get(&user)) {
                     (NotRefreshed::Failed(_), Some(last)) => (last.pause * 2).min(LONGEST_BACK_OFF),
                     (NotRefreshed::Failed(_), None) => FIRST_BACK_OFF,
                     // Only a new sign-in changes that.
                     _ => LONGEST_BACK_OFF,
                 };
-                self.failures.insert(user, Failure { until: elapsed.saturating_add(pause), pause });
+                self.back_off(user, pause);
                 tracing::warn!(%user, cause = failure.reason(), "tokens were not refreshed");
             }
         }
+    }
+
+    fn back_off(&self, user: UserKey, pause: Duration) {
+        let until = self.settings().clock.monotonic().saturating_add(pause);
+        self.failures.insert(user, Failure { until, pause });
     }
 }
 

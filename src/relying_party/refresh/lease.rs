@@ -103,7 +103,7 @@ impl RelyingParty {
                 self.keep_grant(records, user, record.grant.generation, grant, session).await
             }
             Err(refused) => {
-                self.release(records, &user, lease, &refused).await;
+                self.release(records, record, &user, lease, &refused).await;
                 Err(refused)
             }
         }
@@ -173,14 +173,17 @@ impl RelyingParty {
     async fn release(
         &self,
         records: &Records,
+        asked_for: &Record,
         user: &UserKey,
         lease: Lease,
         failure: &NotRefreshed,
     ) {
+        let base = asked_for.grant.generation;
         let foreign = matches!(failure, NotRefreshed::Failed(error)
             if matches!(error.kind(), Kind::IdToken(IdTokenError::SubjectChanged)));
         let update = records.update(user, |record| match record {
-            Some(_) if foreign => Change::Delete,
+            // Not if the user has signed in again meanwhile.
+            Some(record) if foreign && record.grant.generation == base => Change::Delete,
             Some(mut record) if record.lease.is_some_and(|held| held.fence == lease.fence) => {
                 record.lease = None;
                 Change::Put(record)

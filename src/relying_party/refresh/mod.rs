@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 pub(super) use self::ahead::Failure;
 use super::flight::Flight;
 use super::records::{CachedRecord, Change};
-use super::{Known, RelyingParty, Unknown};
+use super::{RelyingParty, Unknown};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::record::Record;
@@ -50,20 +50,13 @@ impl<E: Into<Error>> From<E> for NotRefreshed {
 /// What a flight brings: the record with the newer grant.
 pub(super) type Landed = Result<Arc<CachedRecord>, NotRefreshed>;
 
-/// A session with fresh tokens.
-#[derive(Debug)]
-pub(crate) struct Refreshed {
-    pub(crate) known: Known,
-    pub(crate) cookies: Vec<HeaderValue>,
-}
-
 impl RelyingParty {
     /// Refreshes the grant of the session that `request` proves, also one that ended less than the
-    /// refresh window ago, and renews the session.
+    /// refresh window ago, and renews the session. Returns the cookies of the renewed session.
     pub(crate) async fn refresh(
         &self,
         request: &HeaderMap,
-    ) -> Result<Result<Refreshed, NotRefreshed>, Unknown> {
+    ) -> Result<Result<Vec<HeaderValue>, NotRefreshed>, Unknown> {
         let handle = match self.present(request).await {
             Ok(handle) => handle?,
             Err(error) => return Ok(Err(NotRefreshed::Failed(error))),
@@ -76,12 +69,11 @@ impl RelyingParty {
         let Some(records) = self.records().await? else { return Ok(Err(Unknown::Nobody)) };
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
-        let session = match self.open_session(request, opened, window) {
-            Ok(session) => session,
+        let now = self.now();
+        let handle = match self.open_session(request, opened, now, window) {
+            Ok((handle, _)) => handle,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let handle = session.handle;
-        let now = self.now();
         let lives = |cached: &CachedRecord| {
             let session = cached.record().and_then(|record| record.session(handle.session));
             session.is_some_and(|session| session.expires_at.after(window) > now)
@@ -95,13 +87,21 @@ impl RelyingParty {
         &self,
         handle: SessionHandle,
         request: &HeaderMap,
-    ) -> Result<Refreshed, NotRefreshed> {
+    ) -> Result<Vec<HeaderValue>, NotRefreshed> {
         let flight = self.fly(handle.user, handle.generation, Some(handle.session)).await?;
         let landed = flight.result().await.ok_or(NotRefreshed::from(broken_off()))??;
         let renewed = self.renew_session(&handle, landed).await?;
-        let known = self.find(handle, &renewed).ok_or(NotRefreshed::Ended)?;
-        let cookies = self.reissue(&known, &renewed, request).await?;
-        Ok(Refreshed { known, cookies })
+        let record = renewed.record().ok_or(NotRefreshed::Ended)?;
+        let session = record.session(handle.session).ok_or(NotRefreshed::Ended)?;
+        if session.expires_at <= self.now() {
+            return Err(NotRefreshed::Ended);
+        }
+        let handle = SessionHandle {
+            generation: record.grant.generation,
+            expires_at: session.expires_at,
+            ..handle
+        };
+        Ok(self.session_cookies(&SessionCookie { handle, identity: None }, request).await?)
     }
 
     /// The flight that replaces generation `seen` of `user`'s grant, and renews `session` with it.
@@ -156,23 +156,6 @@ impl RelyingParty {
             session.renewed_at = now;
             session.expires_at = expiry.min(session.created_at.after(settings.absolute));
         }
-    }
-
-    /// The cookies of a renewed session.
-    async fn reissue(
-        &self,
-        known: &Known,
-        cached: &CachedRecord,
-        request: &HeaderMap,
-    ) -> Result<Vec<HeaderValue>, Error> {
-        let record = cached.record().ok_or(StoreError::Conflict)?;
-        let session = record.session(known.handle.session).ok_or(StoreError::Conflict)?;
-        let handle = SessionHandle {
-            generation: record.grant.generation,
-            expires_at: session.expires_at,
-            ..known.handle
-        };
-        self.session_cookies(&SessionCookie { handle, identity: None }, request).await
     }
 
     pub(super) async fn session_cookies(

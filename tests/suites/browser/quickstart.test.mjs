@@ -1,4 +1,4 @@
-// The newcomer's minute in a real browser: sign in, look, sign out. Pictures of each page.
+// The newcomer's minute in a real browser: sign in, look, refresh, sign out. Pictures of each page.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, photograph, watchedPage } from '../parts/chromium.mjs';
@@ -54,10 +54,19 @@ describe('the quickstart', { concurrency: false }, () => {
     await look('3-signed-in');
   });
 
+  test('refreshes the tokens, and says so', async () => {
+    const token = async () => (await (await me()).json())[0].access_token;
+    const before = await token();
+    await page.getByRole('button', { name: 'Refresh tokens' }).click();
+    await page.locator('#status.good').waitFor();
+    assert.notEqual(await token(), before);
+    await look('4-refreshed');
+  });
+
   test('signs out', async () => {
     await control(/sign out/i).click();
     await page.waitForLoadState('networkidle');
-    await look('4-signed-out');
+    await look('5-signed-out');
     assert.equal((await me()).status(), 401);
     await page.goto(app.origin);
     await control(/sign in/i).waitFor();
@@ -66,7 +75,7 @@ describe('the quickstart', { concurrency: false }, () => {
   test('shows a page to one whose sign-in went wrong', async () => {
     const answer = await page.goto(`${app.origin}/.auth/login/nobody/callback?code=x&state=y`);
     assert.ok(answer.status() >= 400);
-    await look('5-error');
+    await look('6-error');
   });
 
   test('raised no error in the console and broke no policy', () => {

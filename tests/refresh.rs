@@ -2,11 +2,19 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::wildcard_imports,
-    reason = "these are tests"
+    reason = "these are tests, and children that report by printing"
 )]
 
+#[path = "refresh/failures.rs"]
+mod failures;
+#[path = "refresh/nodes.rs"]
+mod nodes;
+#[cfg(unix)]
+#[path = "refresh/processes.rs"]
+mod processes;
 mod support;
 
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! A token store that counts what it is asked, and fails when told to.
 
 use std::collections::HashMap;
+use std::future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -26,6 +28,7 @@ pub struct TestStore {
     asked: Arc<Mutex<HashMap<Verb, usize>>>,
     failing: Arc<Mutex<Vec<Verb>>>,
     held: Arc<Mutex<Option<Arc<Notify>>>>,
+    frozen: Arc<AtomicBool>,
 }
 
 impl TestStore {
@@ -36,7 +39,13 @@ impl TestStore {
     /// Counts and fails in front of another store.
     pub fn over(inner: impl TokenStore) -> Self {
         let inner = Arc::new(inner);
-        Self { inner, asked: Arc::default(), failing: Arc::default(), held: Arc::default() }
+        Self {
+            inner,
+            asked: Arc::default(),
+            failing: Arc::default(),
+            held: Arc::default(),
+            frozen: Arc::default(),
+        }
     }
 
     /// From now on the backend refuses these, and only these.
@@ -49,6 +58,11 @@ impl TestStore {
         let gate = Arc::new(Notify::new());
         *self.held.lock().unwrap() = Some(Arc::clone(&gate));
         gate
+    }
+
+    /// From now on whoever asks gets no answer, ever: as a process that was killed.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
     }
 
     /// How often it was asked this.
@@ -64,6 +78,9 @@ impl TestStore {
     async fn ask(&self, verb: Verb) -> Result<(), StoreError> {
         // Backends take their time: others get theirs.
         tokio::task::yield_now().await;
+        if self.frozen.load(Ordering::Relaxed) {
+            return future::pending().await;
+        }
         *self.asked.lock().unwrap().entry(verb).or_default() += 1;
         if self.failing.lock().unwrap().contains(&verb) {
             return Err(StoreError::unavailable("the backend is away"));

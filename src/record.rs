@@ -60,6 +60,26 @@ pub(crate) struct Lease {
     pub(crate) beat: u64,
 }
 
+impl Grant {
+    /// Whether this is `other` still. Generations count anew in a record that was deleted and made
+    /// again, so they alone do not tell.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let same_token = match (&self.tokens.refresh_token, &other.tokens.refresh_token) {
+            (Some(token), Some(other)) => token.matches(other.expose()),
+            (token, other) => token.is_none() && other.is_none(),
+        };
+        same_token && (self.generation, self.issued_at) == (other.generation, other.issued_at)
+    }
+}
+
+impl Lease {
+    /// Whether this is the turn that `other` began, renewed or not. Fences count anew after a lease
+    /// was given back, so they alone do not tell.
+    pub(crate) fn is_turn_of(&self, other: &Self) -> bool {
+        (self.holder, self.fence) == (other.holder, other.fence)
+    }
+}
+
 impl Record {
     /// The session of this id, expired or not.
     pub(crate) fn session(&self, id: SessionId) -> Option<&Session> {
@@ -250,6 +270,15 @@ mod tests {
         Arc::make_mut(&mut grant.tokens).refresh_token = Some("second".into());
         record.renew(grant);
         assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("second"));
+    }
+
+    #[test]
+    fn a_lease_is_told_from_another_holders_with_the_same_fence() {
+        let lease = Lease { holder: [1; 16], fence: 1, beat: 0 };
+
+        assert!(Lease { beat: 7, ..lease }.is_turn_of(&lease));
+        assert!(!Lease { holder: [2; 16], ..lease }.is_turn_of(&lease));
+        assert!(!Lease { fence: 2, ..lease }.is_turn_of(&lease));
     }
 
     #[test]

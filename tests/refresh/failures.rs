@@ -185,6 +185,31 @@ async fn who_signs_out_meanwhile_gets_401_and_the_answer_is_thrown_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_signs_in_anew_meanwhile_keeps_what_that_brought() {
+    for leaves_first in [false, true] {
+        let story = signed_in().await;
+        story.provider.reply(Token, Reply::Late(5 * SECOND));
+        let (mut refreshing, mut signing_in) = (story.browser.clone(), story.browser.clone());
+        let again = async {
+            tokio::time::sleep(SECOND).await;
+            story.clock.advance(SECOND);
+            story.provider.be_honest();
+            if leaves_first {
+                // The new record begins to count anew, where the one that is refreshed stands.
+                signing_in.visit("/.auth/logout").await;
+            }
+            signing_in.sign_in(&story.provider, "alice").await;
+            me(&mut signing_in).await
+        };
+
+        let (_, brought) = tokio::join!(refreshing.fetch("/.auth/refresh"), again);
+
+        assert_eq!(me(&mut signing_in).await, brought, "{leaves_first}");
+        assert_eq!(signing_in.fetch("/.auth/refresh").await.status, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn t_96_a_provider_is_asked_for_some_users_at_a_time() {
     let story = signed_in().await;
     let mut browsers = Vec::new();

@@ -99,9 +99,7 @@ impl RelyingParty {
             }
         };
         match answer {
-            Ok(grant) => {
-                self.keep_grant(records, user, record.grant.generation, grant, session).await
-            }
+            Ok(grant) => self.keep_grant(records, user, &record.grant, grant, session).await,
             Err(refused) => {
                 self.release(records, record, &user, lease, &refused).await;
                 Err(refused)
@@ -109,7 +107,7 @@ impl RelyingParty {
         }
     }
 
-    /// Puts `grant` in the place of generation `base`, and ends the lease with the same write.
+    /// Puts `grant` in the place of `base`, and ends the lease with the same write.
     ///
     /// The provider has answered, and may have made the old refresh token worthless: this is tried
     /// again until it is done, or not to be done, and never by asking the provider again.
@@ -117,7 +115,7 @@ impl RelyingParty {
         &self,
         records: &Records,
         user: UserKey,
-        base: u64,
+        base: &Grant,
         grant: Grant,
         session: Option<SessionId>,
     ) -> Landed {
@@ -125,7 +123,7 @@ impl RelyingParty {
         loop {
             let now = self.now();
             let kept = records.update(&user, |record| match record {
-                Some(mut record) if record.grant.generation == base => {
+                Some(mut record) if record.grant.is(base) => {
                     record.grant = grant.clone();
                     record.lease = None;
                     if let Some(session) = session {
@@ -178,13 +176,12 @@ impl RelyingParty {
         lease: Lease,
         failure: &NotRefreshed,
     ) {
-        let base = asked_for.grant.generation;
         let foreign = matches!(failure, NotRefreshed::Failed(error)
             if matches!(error.kind(), Kind::IdToken(IdTokenError::SubjectChanged)));
         let update = records.update(user, |record| match record {
             // Not if the user has signed in again meanwhile.
-            Some(record) if foreign && record.grant.generation == base => Change::Delete,
-            Some(mut record) if record.lease.is_some_and(|held| held.fence == lease.fence) => {
+            Some(record) if foreign && record.grant.is(&asked_for.grant) => Change::Delete,
+            Some(mut record) if record.lease.is_some_and(|held| held.is_turn_of(&lease)) => {
                 record.lease = None;
                 Change::Put(record)
             }

@@ -20,5 +20,5 @@ async fn tokens_that_are_born_expired_are_not_asked_for_with_every_request() {
         assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
     }
 
-    assert_eq!(story.provider.take_asked(), [Metadata, Token]);
+    assert_eq!(story.provider.take_asked(), [Metadata, Keys, Token]);
 }

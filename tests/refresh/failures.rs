@@ -209,6 +209,22 @@ async fn who_signs_in_anew_meanwhile_keeps_what_that_brought() {
     }
 }
 
+#[tokio::test]
+async fn no_refresh_token_is_spent_on_an_answer_that_could_not_be_checked() {
+    let long = SessionLifetime::Fixed(72 * HOUR);
+    let mut story = signed_in_with(|config| config.session_lifetime(long)).await;
+    story.clock.advance(48 * HOUR);
+    story.provider.reply(Keys, Reply::Unreachable);
+
+    let answer = story.browser.fetch("/.auth/refresh").await;
+
+    assert_eq!(answer.sub_status(), "503.73");
+    assert_eq!(calls(&story), 0);
+    story.provider.be_honest();
+    story.clock.advance(HOUR / 10);
+    assert_eq!(story.browser.fetch("/.auth/refresh").await.status, 200);
+}
+
 #[tokio::test(start_paused = true)]
 async fn t_96_a_provider_is_asked_for_some_users_at_a_time() {
     let story = signed_in().await;

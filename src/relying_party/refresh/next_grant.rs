@@ -25,6 +25,10 @@ impl RelyingParty {
         let provider = self.provider(name).ok_or(NotRefreshed::NoRefreshToken)?;
         let _turn = provider.refreshing.acquire().await.map_err(|_| broken_off())?;
         let metadata = self.metadata(provider).await?;
+        if record.grant.original.is_some() {
+            // The answer may spend the refresh token: what is needed to check it is fetched before.
+            self.keys(provider, &metadata).await?;
+        }
         let client = provider.client(&metadata);
         let request = token::refresh(&metadata.endpoints.token, client, refresh_token)
             .ok_or(NotRefreshed::NoRefreshToken)?;
@@ -80,6 +84,10 @@ impl RelyingParty {
 
     /// Checks an ID token that came with a refresh (OpenID Connect Core §12.2). None need come, and
     /// one that is only an old one again says nothing new.
+    ///
+    /// With one that is refused the whole answer goes, its refresh token too: a later answer may
+    /// come without an ID token, and nothing would show then whose tokens they are. Where the
+    /// provider spends refresh tokens, the next refresh is refused, and the user signs in anew.
     async fn verify_refreshed(
         &self,
         provider: &Provider,

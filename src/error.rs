@@ -80,7 +80,7 @@ pub(crate) enum Kind {
     SessionCookie(#[from] SessionCookieError),
     #[error("the token store failed")]
     Store(#[from] StoreError),
-    #[error("the code was not redeemed")]
+    #[error("the provider gave no tokens")]
     Token(#[from] TokenError),
     #[error("the provider's answer about the user is refused")]
     Userinfo(#[from] UserinfoError),
@@ -275,7 +275,7 @@ mod tests {
 
         assert_eq!(
             error.chain(),
-            "the code was not redeemed: the token endpoint answered the error invalid_client"
+            "the provider gave no tokens: the token endpoint answered the error invalid_client"
         );
     }
 }

@@ -272,3 +272,30 @@ async fn draining_waits_for_what_callers_have_given_up() {
     assert_ne!(me(&mut story.browser).await, before, "the fresh tokens are stored");
     assert_eq!(calls(&story), 1);
 }
+
+#[tokio::test]
+async fn the_log_says_why_and_what_would_change_it() {
+    let refused = json!({"error": "invalid_grant"}).to_string();
+    let refused = Reply::Raw(400, "application/json", refused.into());
+    let client = Reply::json(r#"{"error":"invalid_client"}"#);
+    for (reply, cause, remedy) in [
+        (refused, "(invalid_grant)", "only a new sign-in helps"),
+        (client, "invalid_client", "correct the client's settings"),
+        (Reply::status(503), "status 503", "it is tried again"),
+        (Reply::json("[]"), "neither a JSON object nor a form", "for the provider to answer"),
+    ] {
+        let mut story = signed_in().await;
+        story.provider.reply(Token, reply);
+        let log = Log::listen();
+
+        story.browser.fetch("/.auth/refresh").await;
+
+        let text = log.text();
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("not refreshed")).collect();
+        let [line] = lines[..] else { panic!("{text}") };
+        assert!(line.contains("WARN") && line.contains(cause) && line.contains(remedy), "{line}");
+        for secret in story.provider.secrets() {
+            assert!(!text.contains(&secret), "{secret}");
+        }
+    }
+}

@@ -63,7 +63,8 @@ impl RelyingParty {
                     _ => LONGEST_BACK_OFF,
                 };
                 self.back_off(user, pause);
-                tracing::warn!(%user, cause = failure.reason(), "tokens were not refreshed");
+                let (cause, remedy) = (failure.reason(), failure.remedy());
+                tracing::warn!(%user, cause, remedy, "tokens were not refreshed; the old are kept");
             }
         }
     }

@@ -20,7 +20,7 @@ use super::flight::Flight;
 use super::records::{CachedRecord, Change};
 use super::{RelyingParty, Unknown};
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::record::Record;
 use crate::session::{SessionHandle, SessionId, UserKey};
 use crate::store::StoreError;
@@ -180,18 +180,29 @@ impl RelyingParty {
 
 impl NotRefreshed {
     /// Why, in one line, for logs.
-    pub(crate) fn reason(&self) -> String {
+    fn reason(&self) -> String {
         match self {
             Self::Ended => "the session was ended meanwhile".to_owned(),
-            Self::NoRefreshToken => {
-                "the provider issued no refresh token; ask for one at sign-in: the scope \
-                 offline_access, or the login parameter access_type=offline"
-                    .to_owned()
-            }
-            Self::Refused(code) => {
-                format!("the provider refuses the refresh token ({code}); only a new sign-in helps")
-            }
+            Self::NoRefreshToken => "the provider issued no refresh token".to_owned(),
+            Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
             Self::Failed(error) => error.chain(),
+        }
+    }
+
+    /// What would change it, for logs.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Ended => "none is needed",
+            Self::NoRefreshToken => {
+                "ask for one at sign-in: the scope offline_access, or the login parameter \
+                 access_type=offline"
+            }
+            Self::Refused(_) => "only a new sign-in helps",
+            Self::Failed(error) => match error.fault() {
+                Fault::Setup => "correct the client's settings, here or at the provider",
+                Fault::Provider => "it is for the provider to answer correctly",
+                Fault::Unavailable | Fault::UserAgent => "it is tried again",
+            },
         }
     }
 }

@@ -219,7 +219,7 @@ impl RelyingParty {
             records.revalidate(handle.user, &cached);
         }
         if self.settings().session.refresh_ahead && record.is_due(now) {
-            if record.is_overdue(now) && !self.backing_off(&handle.user) {
+            if record.is_overdue(now) && !self.backing_off(&handle.user, record.grant.generation) {
                 return Recognised::Unsettled;
             }
             if cached.first_to_notice() {

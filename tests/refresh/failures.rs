@@ -225,6 +225,28 @@ async fn no_refresh_token_is_spent_on_an_answer_that_could_not_be_checked() {
     assert_eq!(story.browser.fetch("/.auth/refresh").await.status, 200);
 }
 
+#[tokio::test]
+async fn a_new_sign_in_ends_the_pause_after_a_failure() {
+    let mut story = Story::new();
+    story.provider.set(Token, "expires_in", 60);
+    story.sign_in("alice").await;
+    let refused = json!({"error": "invalid_grant"}).to_string();
+    story.provider.reply(Token, Reply::Raw(400, "application/json", refused.into()));
+    story.clock.advance(61 * SECOND);
+    story.browser.user().await;
+    story.provider.be_honest();
+    story.provider.set(Token, "expires_in", 60);
+    story.sign_in("alice").await;
+    let before = me(&mut story.browser).await;
+    story.provider.take_asked();
+    story.clock.advance(61 * SECOND);
+
+    story.browser.user().await;
+
+    assert_eq!(calls(&story), 1);
+    assert_ne!(me(&mut story.browser).await["access_token"], before["access_token"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn t_96_a_provider_is_asked_for_some_users_at_a_time() {
     let story = signed_in().await;

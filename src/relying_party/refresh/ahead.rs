@@ -14,7 +14,7 @@ impl RelyingParty {
     /// Starts a refresh ahead of expiry in the background, if that is no burden on anybody.
     pub(in super::super) fn refresh_ahead(&self, user: UserKey, seen: u64, provider: &str) {
         let free = self.provider(provider).is_some_and(|p| p.refreshing.available_permits() > 0);
-        if !free || self.backing_off(&user) {
+        if !free || self.backing_off(&user, seen) {
             return;
         }
         let this = self.clone();
@@ -31,24 +31,28 @@ impl RelyingParty {
         user: UserKey,
         seen: u64,
     ) -> Option<Arc<CachedRecord>> {
-        if self.backing_off(&user) {
+        if self.backing_off(&user, seen) {
             return None;
         }
         let flight = self.fly(user, seen, None).await.ok()?;
         timeout(PATIENCE, flight.result()).await.ok()??.ok()
     }
 
-    /// Whether refreshing `user`'s grant failed so lately that only an explicit call tries again.
-    pub(in super::super) fn backing_off(&self, user: &UserKey) -> bool {
+    /// Whether refreshing this generation of `user`'s grant failed so lately that only an explicit
+    /// call tries again.
+    pub(in super::super) fn backing_off(&self, user: &UserKey, generation: u64) -> bool {
         let elapsed = self.settings().clock.monotonic();
-        self.failures.get(user).is_some_and(|failure| elapsed < failure.until)
+        let lately = |failure: Failure| generation <= failure.generation && elapsed < failure.until;
+        self.failures.get(user).is_some_and(lately)
     }
 
-    pub(super) fn note(&self, user: UserKey, landed: &Landed) {
+    /// Notes what became of the refresh of generation `seen`.
+    pub(super) fn note(&self, user: UserKey, seen: u64, landed: &Landed) {
         match landed {
             // A provider that calls its tokens expired at once would be asked with every request.
             Ok(fresh) if fresh.record().is_some_and(|record| record.is_overdue(self.now())) => {
-                self.back_off(user, LONGEST_BACK_OFF);
+                let generation = fresh.record().map_or(seen, |record| record.grant.generation);
+                self.back_off(user, generation, LONGEST_BACK_OFF);
                 tracing::warn!(%user, "fresh tokens have expired already");
             }
             Ok(_) => {
@@ -62,22 +66,24 @@ impl RelyingParty {
                     // Only a new sign-in changes that.
                     _ => LONGEST_BACK_OFF,
                 };
-                self.back_off(user, pause);
+                self.back_off(user, seen, pause);
                 let (cause, remedy) = (failure.reason(), failure.remedy());
                 tracing::warn!(%user, cause, remedy, "tokens were not refreshed; the old are kept");
             }
         }
     }
 
-    fn back_off(&self, user: UserKey, pause: Duration) {
+    fn back_off(&self, user: UserKey, generation: u64, pause: Duration) {
         let until = self.settings().clock.monotonic().saturating_add(pause);
-        self.failures.insert(user, Failure { until, pause });
+        self.failures.insert(user, Failure { generation, until, pause });
     }
 }
 
 /// A refresh that failed, for those that nobody asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Failure {
+    /// A newer one, such as that of a new sign-in, is tried at once.
+    generation: u64,
     until: Duration,
     pause: Duration,
 }

@@ -120,7 +120,7 @@ impl RelyingParty {
         let this = self.clone();
         Ok(self.flights.join(user, || async move {
             let landed = this.replace_grant(&records, user, seen, session).await;
-            this.note(user, &landed);
+            this.note(user, seen, &landed);
             landed
         }))
     }

@@ -296,6 +296,22 @@ async fn draining_waits_for_what_callers_have_given_up() {
 }
 
 #[tokio::test]
+async fn draining_waits_for_a_refresh_that_nobody_asked_for() {
+    let (mut story, layer) = with_layer().await;
+    story.clock.advance(HOUR - SECOND);
+    story.browser.user().await;
+    let before = me(&mut story.browser).await;
+    assert_eq!(calls(&story), 0);
+    // Served from what is cached, which begins a refresh; nothing else has had its turn since.
+    story.browser.user().await;
+
+    layer.drain().await;
+
+    assert_eq!(calls(&story), 1);
+    assert_ne!(me(&mut story.browser).await, before);
+}
+
+#[tokio::test]
 async fn the_log_says_why_and_what_would_change_it() {
     let refused = json!({"error": "invalid_grant"}).to_string();
     let refused = Reply::Raw(400, "application/json", refused.into());

@@ -14,14 +14,11 @@ impl RelyingParty {
     /// Starts a refresh ahead of expiry in the background, if that is no burden on anybody.
     pub(in super::super) fn refresh_ahead(&self, user: UserKey, seen: u64, provider: &str) {
         let free = self.provider(provider).is_some_and(|p| p.refreshing.available_permits() > 0);
-        if !free || self.backing_off(&user, seen) {
-            return;
-        }
-        let this = self.clone();
-        tokio::spawn(async move {
+        let Some(Some(records)) = self.records.get() else { return };
+        if free && !self.backing_off(&user, seen) {
             // What becomes of it is noted by the flight.
-            let _ = this.fly(user, seen, None).await;
-        });
+            self.fly(records, user, seen, None);
+        }
     }
 
     /// Refreshes a grant whose access token has expired, for a request that would like it fresh
@@ -31,10 +28,11 @@ impl RelyingParty {
         user: UserKey,
         seen: u64,
     ) -> Option<Arc<CachedRecord>> {
+        let Some(Some(records)) = self.records.get() else { return None };
         if self.backing_off(&user, seen) {
             return None;
         }
-        let flight = self.fly(user, seen, None).await.ok()?;
+        let flight = self.fly(records, user, seen, None);
         timeout(PATIENCE, flight.result()).await.ok()??.ok()
     }
 

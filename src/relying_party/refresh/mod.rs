@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue};
 
 pub(super) use self::ahead::Failure;
 use super::flight::Flight;
-use super::records::{CachedRecord, Change};
+use super::records::{CachedRecord, Change, Records};
 use super::{RelyingParty, Unknown};
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault};
@@ -91,8 +91,7 @@ impl RelyingParty {
         handle: SessionHandle,
         request: &HeaderMap,
     ) -> Result<Vec<HeaderValue>, NotRefreshed> {
-        let flight = self.fly(handle.user, handle.generation, Some(handle.session)).await?;
-        let landed = flight.result().await.ok_or(NotRefreshed::from(broken_off()))??;
+        let landed = self.land(&handle).await?;
         let renewed = self.renew_session(&handle, landed).await?;
         let record = renewed.record().ok_or(NotRefreshed::Ended)?;
         let session = record.session(handle.session).ok_or(NotRefreshed::Ended)?;
@@ -107,22 +106,30 @@ impl RelyingParty {
         Ok(self.session_cookies(&SessionCookie { handle, identity: None }, request).await?)
     }
 
+    /// The record with a newer grant.
+    async fn land(&self, handle: &SessionHandle) -> Landed {
+        let SessionHandle { user, session, generation, .. } = *handle;
+        let Some(records) = self.records().await.map_err(Error::from)? else {
+            return Err(NotRefreshed::Ended);
+        };
+        let flight = self.fly(records, user, generation, Some(session));
+        flight.result().await.ok_or_else(broken_off)?
+    }
+
     /// The flight that replaces generation `seen` of `user`'s grant, and renews `session` with it.
-    pub(super) async fn fly(
+    pub(super) fn fly(
         &self,
+        records: &Records,
         user: UserKey,
         seen: u64,
         session: Option<SessionId>,
-    ) -> Result<Flight<Landed>, Error> {
-        let Some(records) = self.records().await?.cloned() else {
-            return Err(StoreError::Conflict.into());
-        };
-        let this = self.clone();
-        Ok(self.flights.join(user, || async move {
+    ) -> Flight<Landed> {
+        let (this, records) = (self.clone(), records.clone());
+        self.flights.join(user, || async move {
             let landed = this.replace_grant(&records, user, seen, session).await;
             this.note(user, seen, &landed);
             landed
-        }))
+        })
     }
 
     /// Renews the caller's session where the flight has not.

@@ -210,6 +210,31 @@ async fn who_signs_in_anew_meanwhile_keeps_what_that_brought() {
 }
 
 #[tokio::test]
+async fn who_asks_for_newer_tokens_gets_newer_ones_whoever_else_asks() {
+    let mut story = signed_in().await;
+    let mut older = story.browser.clone();
+    story.browser.fetch("/.auth/refresh").await;
+    let before = me(&mut story.browser).await;
+    story.provider.take_asked();
+    let held = story.store.hold_next_load();
+    let newer = &mut story.browser;
+    let join = async {
+        let answer = newer.fetch("/.auth/refresh");
+        tokio::pin!(answer);
+        // It is on board of the other's flight when that goes on.
+        assert!(timeout(Duration::ZERO, &mut answer).await.is_err());
+        held.notify_one();
+        answer.await
+    };
+
+    let (one, other) = tokio::join!(older.fetch("/.auth/refresh"), join);
+
+    assert_eq!((one.status.as_u16(), other.status.as_u16()), (200, 200));
+    assert_ne!(me(&mut story.browser).await["access_token"], before["access_token"]);
+    assert_eq!(calls(&story), 1);
+}
+
+#[tokio::test]
 async fn no_refresh_token_is_spent_on_an_answer_that_could_not_be_checked() {
     let long = SessionLifetime::Fixed(72 * HOUR);
     let mut story = signed_in_with(|config| config.session_lifetime(long)).await;

@@ -106,14 +106,25 @@ impl RelyingParty {
         Ok(self.session_cookies(&SessionCookie { handle, identity: None }, request).await?)
     }
 
-    /// The record with a newer grant.
+    /// The record with a newer grant than the holder of `handle` has seen.
     async fn land(&self, handle: &SessionHandle) -> Landed {
         let SessionHandle { user, session, generation, .. } = *handle;
         let Some(records) = self.records().await.map_err(Error::from)? else {
             return Err(NotRefreshed::Ended);
         };
-        let flight = self.fly(records, user, generation, Some(session));
-        flight.result().await.ok_or_else(broken_off)?
+        let mut flights = 0;
+        loop {
+            let flight = self.fly(records, user, generation, Some(session));
+            let landed = flight.result().await.ok_or_else(broken_off)??;
+            flights += 1;
+            // A flight that was under way may have begun for somebody who had seen less.
+            let behind = landed.record().is_some_and(|record| {
+                record.grant.generation <= generation && record.session(session).is_some()
+            });
+            if !behind || flights == MOST_FLIGHTS {
+                return Ok(landed);
+            }
+        }
     }
 
     /// The flight that replaces generation `seen` of `user`'s grant, and renews `session` with it.
@@ -221,3 +232,5 @@ fn broken_off() -> Error {
 /// A session renewed less than this ago counts as renewed now: a thousand refreshes at once are
 /// one write.
 const JUST_NOW: Duration = Duration::from_secs(5);
+/// How many flights a caller boards until one goes far enough.
+const MOST_FLIGHTS: usize = 3;

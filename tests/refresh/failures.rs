@@ -235,6 +235,20 @@ async fn who_asks_for_newer_tokens_gets_newer_ones_whoever_else_asks() {
 }
 
 #[tokio::test]
+async fn a_session_shorter_than_a_moment_can_be_refreshed_after_its_end() {
+    let lifetime = SessionLifetime::Fixed(2 * SECOND);
+    let mut story = signed_in_with(|config| config.session_lifetime(lifetime)).await;
+    let mut copy = story.browser.clone();
+    assert_eq!(story.browser.fetch("/.auth/refresh").await.status, 200);
+    story.clock.advance(3 * SECOND);
+
+    assert_eq!(copy.fetch("/.auth/refresh").await.status, 200);
+
+    assert_eq!(copy.user().await.as_deref(), Some("alice"));
+    assert_eq!(calls(&story), 1);
+}
+
+#[tokio::test]
 async fn no_refresh_token_is_spent_on_an_answer_that_could_not_be_checked() {
     let long = SessionLifetime::Fixed(72 * HOUR);
     let mut story = signed_in_with(|config| config.session_lifetime(long)).await;

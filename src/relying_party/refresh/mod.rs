@@ -152,7 +152,7 @@ impl RelyingParty {
         let now = self.now();
         let session = landed.record().and_then(|record| record.session(handle.session));
         let session = session.ok_or(NotRefreshed::Ended)?;
-        if session.renewed_at.after(JUST_NOW) > now {
+        if session.renewed_at.after(JUST_NOW) > now && session.expires_at > now {
             return Ok(landed);
         }
         let records = self.records().await.map_err(Error::from)?;

@@ -9,8 +9,14 @@
 
 mod support;
 
-use http::{Method, Request};
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use easyauth::EasyAuthLayer;
+use http::{Method, Request, Response};
+use http_body_util::Full;
 use support::*;
+use tower::{Layer, ServiceExt};
 
 /// Headers by which a request shows that another site sent it.
 const FOREIGN: [&[(&str, &str)]; 9] = [
@@ -183,4 +189,73 @@ async fn a_login_from_another_site_is_only_a_login() {
     story.sign_in("alice").await;
 
     assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn t_61_a_sibling_site_changes_nothing_unless_it_is_listed() {
+    let mut story = signed_in().await;
+    for (origin, status) in [("https://blog.app.example", 403), ("https://spa.example", 200)] {
+        let headers = [("sec-fetch-site", "same-site"), ("origin", origin)];
+        for path in ["/orders", "/.auth/refresh"] {
+            let answer = story.browser.send_raw(request(&Method::POST, path, &headers)).await;
+            assert_eq!(answer.status, status, "{origin} {path} {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_session_is_not_asked_where_they_come_from() {
+    let story = Story::with(|config| config.excluded_paths(["/hook"]));
+    for headers in FOREIGN {
+        let hook = request(&Method::POST, "/hook", headers);
+        assert_eq!(story.another_browser().send_raw(hook).await.user(), None, "{headers:?}");
+        let closed = request(&Method::POST, "/orders", headers);
+        assert_eq!(story.another_browser().send_raw(closed).await.sub_status(), "401.71");
+    }
+}
+
+#[tokio::test]
+async fn t_70_no_shared_cache_keeps_what_a_session_was_shown() {
+    let clock = ManualClock::new();
+    let provider = FakeProvider::new("op", &clock);
+    let config = config(std::slice::from_ref(&provider), &TestStore::new(), &clock);
+    let layer = EasyAuthLayer::new(config.excluded_paths(["/style.css"]).build().unwrap());
+    let mut browser = Browser::new(&App::behind(&layer, &clock));
+    browser.sign_in(&provider, "alice").await;
+    let cookie = format!(
+        "AppServiceAuthSession={}",
+        browser.cookie("AppServiceAuthSession").unwrap().to_owned()
+    );
+    let application = layer.layer(tower::service_fn(|_: Request<Full<Bytes>>| async {
+        let response = Response::builder().header("cache-control", "public, s-maxage=31536000");
+        Ok::<_, Infallible>(response.body(Full::<Bytes>::default()).unwrap())
+    }));
+
+    for (cookie, path, cached) in
+        [(Some(cookie), "/account", "private"), (None, "/style.css", "public, s-maxage=31536000")]
+    {
+        let request = Request::get(path);
+        let request =
+            cookie.iter().fold(request, |request, cookie| request.header("cookie", cookie));
+        let request = request.body(Full::default()).unwrap();
+        let response = application.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["cache-control"], cached, "{path}");
+        assert_eq!(response.headers().contains_key("vary"), cookie.is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn t_72_t_73_what_is_secret_is_neither_compressed_nor_kept_nor_mixed_with_the_query() {
+    let mut story = signed_in().await;
+    let plain = story.browser.fetch("/.auth/me").await;
+    let asked = request(&Method::GET, "/.auth/me?x=REFLECTED", &[("accept-encoding", "gzip, br")]);
+
+    let answer = story.browser.send_raw(asked.header("x-any", "REFLECTED")).await;
+
+    assert_eq!(answer.text(), plain.text());
+    assert_eq!(answer.header("content-encoding"), None);
+    let left = story.browser.visit("/.auth/logout").await;
+    for answer in [plain, answer, left, story.browser.visit("/.auth/me").await] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+    }
 }

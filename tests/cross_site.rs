@@ -19,7 +19,7 @@ use support::*;
 use tower::{Layer, ServiceExt};
 
 /// Headers by which a request shows that another site sent it.
-const FOREIGN: [&[(&str, &str)]; 9] = [
+const FOREIGN: [&[(&str, &str)]; 12] = [
     &[("sec-fetch-site", "cross-site")],
     &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")],
     &[("origin", "https://evil.example")],
@@ -29,6 +29,9 @@ const FOREIGN: [&[(&str, &str)]; 9] = [
     &[("origin", "https://app.example:8443")],
     &[("referer", "https://evil.example/https://app.example/")],
     &[("origin", ""), ("referer", "https://app.example/")],
+    &[("origin", "https://app.example"), ("origin", "https://evil.example")],
+    &[("referer", "https://app.example/"), ("referer", "https://evil.example/")],
+    &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
 ];
 
 /// Headers of requests that nobody can take for another site's.

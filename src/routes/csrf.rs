@@ -37,16 +37,15 @@ pub(crate) fn forbids(relying_party: &RelyingParty, parts: &Parts) -> bool {
 /// Whether another site has had the browser send this request.
 pub(super) fn is_foreign(destinations: &Destinations, parts: &Parts) -> bool {
     let headers = &parts.headers;
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+    if headers.get_all("sec-fetch-site").iter().any(|site| site == "cross-site") {
         return true;
     }
     let foreign = |value: &HeaderValue| {
         !value.to_str().is_ok_and(|address| destinations.trusts_origin_of(address))
     };
-    match headers.get(header::ORIGIN) {
-        Some(origin) => foreign(origin),
-        None => headers.get(header::REFERER).is_some_and(foreign),
-    }
+    // Browsers send one of each. Where there are more, none may speak against the request.
+    let told = if headers.contains_key(header::ORIGIN) { header::ORIGIN } else { header::REFERER };
+    headers.get_all(told).iter().any(foreign)
 }
 
 /// 403.60, and why.

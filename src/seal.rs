@@ -11,6 +11,8 @@
 //! data are the header, the purpose, the application's id and the value's name: a value put in
 //! another's place does not open.
 
+mod user_ids;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,14 +20,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use quick_cache::sync::Cache;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf;
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
+pub(crate) use self::user_ids::UserIds;
 use crate::clock::Timestamp;
-use crate::principal::{Issuer, ProviderId, Subject};
 use crate::secret::Secret;
-use crate::session::UserKey;
 
 /// A configured key: at least 32 bytes that nobody can guess.
 ///
@@ -313,40 +314,6 @@ impl Associated {
 
     fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or(&self.bytes)
-    }
-}
-
-/// Makes user keys: the names of records, which say nothing about whose they are.
-///
-/// Its key is never rotated: another key would make every user a new one.
-#[derive(Clone, Debug)]
-pub(crate) struct UserIds(hmac::Key);
-
-impl UserIds {
-    pub(crate) fn new(key: &Key) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key.bytes()))
-    }
-
-    /// The key of the user whom `issuer` calls `subject`, signed in through `provider`.
-    pub(crate) fn user_key(
-        &self,
-        provider: &ProviderId,
-        issuer: &Issuer,
-        subject: &Subject,
-    ) -> UserKey {
-        self.key_of(b"user", &[provider.as_str(), issuer.as_str(), subject.as_str()])
-    }
-
-    fn key_of(&self, label: &[u8], parts: &[&str]) -> UserKey {
-        let mut context = hmac::Context::with_key(&self.0);
-        for part in std::iter::once(label).chain(parts.iter().map(|part| part.as_bytes())) {
-            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            context.update(part);
-        }
-        let tag = context.sign();
-        let mut key = [0; 16];
-        key.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-        UserKey::new(key)
     }
 }
 

@@ -506,6 +506,19 @@ async fn t_31_a_cookie_of_another_application_with_the_same_keys_does_not_open()
 }
 
 #[tokio::test]
+async fn t_99_applications_that_share_keys_and_store_leave_one_anothers_records_alone() {
+    let mut nodes = Nodes::with(|config| config.app_id("another"));
+    nodes.story.sign_in("alice").await;
+
+    let mut elsewhere = nodes.story.another_browser().at(&nodes.other);
+    elsewhere.sign_in(&nodes.story.provider, "alice").await;
+    nodes.story.clock.age(Duration::from_secs(60));
+
+    assert_eq!(nodes.story.browser.user().await.as_deref(), Some("alice"));
+    assert_eq!(elsewhere.user().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
 async fn a_store_that_refuses_the_record_gives_no_session_and_others_go_on() {
     for verbs in [&[Verb::Create][..], &[Verb::Create, Verb::Replace, Verb::Delete]] {
         let mut story = Story::new();

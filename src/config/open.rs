@@ -61,7 +61,7 @@ impl Opened {
         let missing = || ConfigError::new("easyauth.keys", "there is no key; set one");
         Ok(Self {
             keys: KeyRing::new(&keys.encryption, &settings.app_id).ok_or_else(missing)?,
-            user_ids: UserIds::new(keys.user_id.as_ref().ok_or_else(missing)?),
+            user_ids: UserIds::new(keys.user_id.as_ref().ok_or_else(missing)?, &settings.app_id),
             store,
         })
     }

@@ -122,19 +122,3 @@ fn t_39_keys_that_somebody_could_guess_are_refused() {
     }
     assert!(Key::generate().is_ok());
 }
-
-#[test]
-fn user_keys_tell_provider_issuer_and_subject_apart() {
-    let ids = UserIds::new(&key(9));
-    let of = |provider: &str, issuer: &str, subject: &str| {
-        let provider = ProviderId::parse(provider).unwrap();
-        ids.user_key(&provider, &Issuer::new(issuer), &Subject::new(subject))
-    };
-    let alice = of("op", "https://a", "alice");
-
-    assert_eq!(alice, of("op", "https://a", "alice"));
-    assert_ne!(alice, of("oq", "https://a", "alice"));
-    assert_ne!(alice, of("op", "https://b", "alice"));
-    assert_ne!(of("op", "https://a", "bc"), of("op", "https://ab", "c"));
-    assert_eq!(alice.to_string().len(), 32);
-}

@@ -1,5 +1,6 @@
 //! Azure's configuration files: what is refused, and in which words.
 
+use easyauth::provider::OpenIdConnect;
 use easyauth::{Config, ConfigBuilder, ConfigError};
 
 /// Reads and builds, with nothing but two secrets in the environment.
@@ -283,6 +284,28 @@ fn a_provider_without_what_it_needs_is_refused() {
         &file(op, &scopes),
         &format!("{op}.login.scope: means the same as scopes, which is there too; leave one out"),
     );
+}
+
+#[test]
+fn oc_09_a_secret_that_signs_is_a_strong_one() {
+    let setting =
+        "identityProviders.customOpenIdConnectProviders.op.registration.clientCredential: ";
+    let strong = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    for (provider, accepted) in [
+        (OpenIdConnect::new("op", "https://op.example", "web", strong), true),
+        (OpenIdConnect::new("op", "https://op.example", "web", &strong[1..]), false),
+        (OpenIdConnect::new("op", "https://op.example", "web", "a".repeat(64)), false),
+        (OpenIdConnect::public_client("op", "https://op.example", "web"), false),
+    ] {
+        let provider = provider.id_tokens_signed_with_client_secret();
+        let built =
+            Config::builder().public_origin("https://app.example").provider(provider).build();
+
+        match built {
+            Ok(_) => assert!(accepted),
+            Err(error) => assert!(!accepted && error.to_string().starts_with(setting), "{error}"),
+        }
+    }
 }
 
 #[test]

@@ -355,6 +355,33 @@ async fn every_kind_of_key_signs_in() {
 }
 
 #[tokio::test]
+async fn oc_09_a_provider_that_signs_with_our_secret_does_so_only_where_configured() {
+    for (configured, key, signs_in) in [
+        (true, SigningKey::hs256("s", CLIENT_SECRET.as_bytes()), true),
+        (true, SigningKey::hs256("s", b"another secret of thirty-two bytes"), false),
+        (true, SigningKey::rs256("k1"), false),
+        (false, SigningKey::hs256("s", CLIENT_SECRET.as_bytes()), false),
+    ] {
+        let clock = ManualClock::new();
+        let provider = FakeProvider::new("op", &clock);
+        provider.set(Metadata, "id_token_signing_alg_values_supported", json!(["RS256", "HS256"]));
+        let algorithm = key.algorithm;
+        provider.sign_with(key);
+        let settings = provider.settings();
+        let settings =
+            if configured { settings.id_tokens_signed_with_client_secret() } else { settings };
+        let config = config(&[], &TestStore::new(), &clock).provider(settings);
+        let network = network(std::slice::from_ref(&provider));
+        let app = App::new(config.http_client(network).build().unwrap(), &clock);
+
+        let answer = Browser::new(&app).try_sign_in(&provider, "alice").await;
+
+        assert_eq!(answer.gives_session(), signs_in, "{configured} {algorithm}: {answer:?}");
+        assert_eq!(provider.take_asked().contains(&Keys), !configured, "{configured} {algorithm}");
+    }
+}
+
+#[tokio::test]
 async fn oc_24_a_token_that_names_no_key_is_tried_with_all() {
     let mut story = Story::new();
     story.provider.publish(&[

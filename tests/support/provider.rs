@@ -519,6 +519,6 @@ fn capitalised(name: &str) -> String {
 }
 
 pub const CLIENT_ID: &str = "web";
-/// Free of characters that would have to be escaped in a `Basic` header.
-pub const CLIENT_SECRET: &str = "CLIENT-SECRET-0123456789";
+/// Free of characters that would have to be escaped in a `Basic` header, and good for signing.
+pub const CLIENT_SECRET: &str = "CLIENT-SECRET-0123456789-ABCDEFGHIJ";
 const ISS_PARAMETER: &str = "authorization_response_iss_parameter_supported";

@@ -268,15 +268,15 @@ fn a_provider_without_what_it_needs_is_refused() {
         "identityProviders.customOpenIdConnectProviders.my-op: a provider's name has 1 to 64 \
          letters, digits or _; choose another",
     );
-    let parameters = format!(
-        r#"{{"registration": {{"clientId": "id", {issuer}}}, "login": {{"loginParameterNames": ["prompt"]}}}}"#
-    );
-    refused(
-        &file(op, &parameters),
-        &format!(
-            "{op}.login.loginParameterNames: each must be written name=value, such as prompt=consent"
-        ),
-    );
+    for (parameter, problem) in [
+        ("prompt", "each must be written name=value, such as prompt=consent"),
+        ("max_age=an hour", "max_age must be a number of seconds"),
+    ] {
+        let parameters = format!(
+            r#"{{"registration": {{"clientId": "id", {issuer}}}, "login": {{"loginParameterNames": ["{parameter}"]}}}}"#
+        );
+        refused(&file(op, &parameters), &format!("{op}.login.loginParameterNames: {problem}"));
+    }
     let scopes = format!(
         r#"{{"registration": {{"clientId": "id", {issuer}}}, "login": {{"scope": [], "scopes": []}}}}"#
     );

@@ -11,7 +11,7 @@ use super::{
 use crate::api_prefix::ApiPrefix;
 use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
-use crate::provider::{IssuerSource, OpenIdConnect};
+use crate::provider::{IssuerSource, OpenIdConnect, max_age};
 use crate::return_to::Destinations;
 use crate::seal::{Key, MAX_APP_ID};
 use crate::store::Scope;
@@ -168,6 +168,9 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
             "ID tokens are signed with the client secret, and it is missing or too weak for that; \
              have the provider make one of at least 32 random bytes",
         );
+    }
+    if max_age(&provider.login_parameters) == Some(None) {
+        return fail("login.loginParameterNames", "max_age must be a number of seconds");
     }
     if provider.source.candidates().is_err() {
         let (member, problem) = match provider.source {

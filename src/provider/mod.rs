@@ -6,8 +6,8 @@
 mod claims;
 mod openid_connect;
 
-pub(crate) use openid_connect::Stated;
 pub use openid_connect::{IssuerSource, OpenIdConnect};
+pub(crate) use openid_connect::{Stated, max_age};
 
 pub use crate::oauth::authorization::ResponseMode;
 pub use crate::oauth::token::ClientAuthentication;

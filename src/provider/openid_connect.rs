@@ -139,7 +139,8 @@ impl OpenIdConnect {
     }
 
     /// A further parameter of every authorization request, such as `prompt` = `consent`. It cannot
-    /// replace one that the protocol sets.
+    /// replace one that the protocol sets. `max_age` must be a number of seconds; a provider that
+    /// does not show so recent a sign-in (`auth_time`) signs nobody in.
     #[must_use]
     pub fn login_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.login_parameters.push((name.into(), value.into()));
@@ -153,7 +154,8 @@ impl OpenIdConnect {
     /// # Security
     ///
     /// Anybody can make a link to the login; what they may choose in it should not change what the
-    /// user consents to. `scope` and parameters of the protocol are never passed on.
+    /// user consents to. `scope` and parameters of the protocol are never passed on, nor is a
+    /// `max_age` that is no number of seconds or more than the configured.
     #[must_use]
     pub fn visitor_parameters<S: Into<String>>(
         mut self,
@@ -226,9 +228,21 @@ impl OpenIdConnect {
     /// The further parameters of one authorization request: the visitor's, then the configured,
     /// for of two with one name the first counts.
     pub(crate) fn further_parameters(&self, visitor: &[(String, String)]) -> Vec<(String, String)> {
-        let allowed = |name: &String| name != "scope" && self.visitor_parameters.contains(name);
-        let visitor = visitor.iter().filter(|(name, _)| allowed(name));
+        let visitor = visitor.iter().filter(|(name, value)| self.may_choose(name, value));
         visitor.chain(&self.login_parameters).cloned().collect()
+    }
+
+    fn may_choose(&self, name: &String, value: &str) -> bool {
+        let allowed = name != "scope" && self.visitor_parameters.contains(name);
+        allowed && (name != MAX_AGE || self.may_choose_max_age(value))
+    }
+
+    /// What the provider might read otherwise than we do would be asked for and not checked; and a
+    /// visitor may want a more recent sign-in than the configuration, never an older one.
+    fn may_choose_max_age(&self, value: &str) -> bool {
+        let configured = max_age(&self.login_parameters).flatten();
+        let chosen = seconds(value);
+        chosen.is_some_and(|chosen| configured.is_none_or(|configured| chosen <= configured))
     }
 
     /// Who the user is: by what their ID token states, and for what it leaves open, by what they
@@ -295,6 +309,18 @@ impl IssuerSource {
     }
 }
 
+/// The `max_age` among `parameters` (OpenID Connect Core §3.1.2.1); `Some(None)` if there is one
+/// that is no number of seconds.
+pub(crate) fn max_age(parameters: &[(String, String)]) -> Option<Option<u64>> {
+    parameters.iter().find(|(name, _)| name == MAX_AGE).map(|(_, value)| seconds(value))
+}
+
+fn seconds(value: &str) -> Option<u64> {
+    // `parse` would take a sign, too.
+    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten()
+}
+
+const MAX_AGE: &str = "max_age";
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 const NAME_CLAIMS: [&str; 3] = ["name", "preferred_username", "email"];
 const VISITOR_PARAMETERS: [&str; 8] = [
@@ -304,7 +330,7 @@ const VISITOR_PARAMETERS: [&str; 8] = [
     "access_type",
     "acr_values",
     "hd",
-    "max_age",
+    MAX_AGE,
     "ui_locales",
 ];
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
 use crate::oauth::discovery::Metadata;
 use crate::pending_login::{LoginId, PendingLogin};
+use crate::provider::max_age;
 use crate::return_to::ReturnTo;
 use crate::seal::{RandomError, random};
 use crate::secret::Secret;
@@ -70,7 +71,6 @@ impl RelyingParty {
         let now = self.now();
         let id = LoginId::new(now, random()?);
         let state = format!("{}.{}", id.as_str(), random_text()?.expose());
-        let max_age = further.iter().find(|(name, _)| name == "max_age");
         Ok(PendingLogin {
             id,
             provider: provider.id.clone(),
@@ -80,7 +80,7 @@ impl RelyingParty {
             code_verifier: random_text()?,
             return_to: beginning.return_to.clone(),
             started_at: now,
-            max_age: max_age.and_then(|(_, seconds)| seconds.parse().ok()),
+            max_age: max_age(further).flatten(),
             replaces: self.present_session(beginning.request).await?,
         })
     }

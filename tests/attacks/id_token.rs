@@ -141,6 +141,44 @@ async fn oc_13_who_asks_for_a_recent_sign_in_gets_one_or_none() {
 }
 
 #[tokio::test]
+async fn oc_13_a_max_age_that_would_not_be_checked_is_not_sent() {
+    for (configured, visitor, sent) in [
+        (None, "60", Some("60")),
+        (None, "+60", None),
+        (None, "%2B60", None),
+        (None, "60.0", None),
+        (None, "6e1", None),
+        (None, "", None),
+        (None, "99999999999999999999", None),
+        (Some("60"), "30", Some("30")),
+        (Some("60"), "61", Some("60")),
+        (Some("60"), "soon", Some("60")),
+    ] {
+        let clock = ManualClock::new();
+        let provider = FakeProvider::new("op", &clock);
+        let settings = provider.settings();
+        let settings = match configured {
+            Some(seconds) => settings.login_parameter("max_age", seconds),
+            None => settings,
+        };
+        let config = config(&[], &TestStore::new(), &clock).provider(settings);
+        let network = network(std::slice::from_ref(&provider));
+        let app = App::new(config.http_client(network).build().unwrap(), &clock);
+        provider.remove(IdToken, "auth_time");
+
+        let mut browser = Browser::new(&app);
+        let answer = browser.visit(&format!("/.auth/login/op?max_age={visitor}")).await;
+        let there: url::Url = answer.location().parse().unwrap();
+        let asked: Vec<_> = there.query_pairs().filter(|(name, _)| name == "max_age").collect();
+        let answer = browser.come_back(&provider.authorize(&there, "alice")).await;
+
+        let asked: Vec<_> = asked.iter().map(|(_, value)| value.as_ref()).collect();
+        assert_eq!(asked, sent.into_iter().collect::<Vec<_>>(), "{configured:?} {visitor}");
+        assert_eq!(answer.gives_session(), sent.is_none(), "{configured:?} {visitor}");
+    }
+}
+
+#[tokio::test]
 async fn oc_15_a_token_that_vouches_for_another_access_token_is_refused() {
     let half = BASE64_URL_SAFE_NO_PAD.encode([7; 16]);
     let whole = BASE64_URL_SAFE_NO_PAD.encode([7; 32]);

@@ -154,11 +154,12 @@ impl RelyingParty {
         callback: &Callback<'_>,
         tokens: &TokenSet,
     ) -> Result<IdToken, Error> {
-        let Callback { provider, metadata, .. } = callback;
+        let Callback { provider, metadata, code, .. } = callback;
         let pending = callback.pending();
         let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
         let expected = Expected {
             nonce: self.settings().validate_nonce.then_some(&pending.nonce),
+            code: Some(code.code()),
             max_age: pending.max_age.map(Duration::from_secs),
             ..self.expected(provider, metadata, tokens)
         };

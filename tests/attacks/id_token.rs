@@ -186,6 +186,13 @@ async fn oc_15_a_token_that_vouches_for_another_access_token_is_refused() {
 }
 
 #[tokio::test]
+async fn oc_16_a_token_that_vouches_for_another_code_is_refused() {
+    let half = BASE64_URL_SAFE_NO_PAD.encode([7; 16]);
+    let whole = BASE64_URL_SAFE_NO_PAD.encode([7; 32]);
+    refuse_each("c_hash", [json!(half), json!(whole), json!(""), json!(1)].map(Some)).await;
+}
+
+#[tokio::test]
 async fn oc_07_jw_01_an_unsigned_or_badly_signed_token_is_refused() {
     let encode = |header: &str| BASE64_URL_SAFE_NO_PAD.encode(header);
     for algorithm in ["none", "None", "nOnE", "NONE", ""] {

@@ -289,16 +289,10 @@ async fn odd_claims_become_text() {
 
 #[tokio::test]
 async fn the_configured_claim_names_the_user() {
-    let clock = ManualClock::new();
-    let provider = FakeProvider::new("op", &clock);
-    let config = config(&[], &TestStore::new(), &clock)
-        .provider(provider.settings().name_claim("email"))
-        .http_client(network(std::slice::from_ref(&provider)));
-    let app = App::new(config.build().unwrap(), &clock);
-    let mut browser = Browser::new(&app);
-    browser.sign_in(&provider, "alice").await;
+    let mut story = Story::with_provider(|provider| provider.name_claim("email"));
+    story.sign_in("alice").await;
 
-    let answer = browser.visit("/").await;
+    let answer = story.browser.visit("/").await;
 
     assert_eq!(answer.seen("x-ms-client-principal-name"), ["alice@op.example"]);
     assert_eq!(answer.principal()["name_type"], EMAIL);

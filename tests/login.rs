@@ -135,23 +135,18 @@ async fn oa_01_02_07_the_code_is_redeemed_with_one_secret_the_same_address_and_t
 #[tokio::test]
 async fn oa_01_a_provider_that_wants_the_secret_in_the_form_gets_it_there() {
     for configured in [true, false] {
-        let clock = ManualClock::new();
-        let provider = FakeProvider::new("op", &clock);
-        let store = TestStore::new();
-        let settings = if configured {
-            provider.settings().client_authentication(ClientAuthentication::ClientSecretPost)
-        } else {
+        let mut story = Story::with_provider(|provider| match configured {
+            true => provider.client_authentication(ClientAuthentication::ClientSecretPost),
+            false => provider,
+        });
+        if !configured {
             let only = json!(["client_secret_post"]);
-            provider.set(Metadata, "token_endpoint_auth_methods_supported", only);
-            provider.settings()
-        };
-        let config = config(&[], &store, &clock).provider(settings);
-        let network = network(std::slice::from_ref(&provider));
-        let app = App::new(config.http_client(network).build().unwrap(), &clock);
+            story.provider.set(Metadata, "token_endpoint_auth_methods_supported", only);
+        }
 
-        Browser::new(&app).sign_in(&provider, "alice").await;
+        story.sign_in("alice").await;
 
-        let request = provider.requests(Token).remove(0);
+        let request = story.provider.requests(Token).remove(0);
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
         assert_eq!(request.parameter("client_secret").unwrap(), CLIENT_SECRET);
     }
@@ -160,18 +155,13 @@ async fn oa_01_a_provider_that_wants_the_secret_in_the_form_gets_it_there() {
 #[tokio::test]
 async fn oa_01_a_secret_is_form_encoded_before_it_goes_into_the_header() {
     use base64::Engine;
-    let clock = ManualClock::new();
-    let provider = FakeProvider::new("op", &clock);
-    let settings = provider.settings().client_secret("a:%+ é");
-    let config = config(&[], &TestStore::new(), &clock).provider(settings);
-    let network = network(std::slice::from_ref(&provider));
-    let app = App::new(config.http_client(network).build().unwrap(), &clock);
+    let mut story = Story::with_provider(|provider| provider.client_secret("a:%+ é"));
 
-    let answer = Browser::new(&app).try_sign_in(&provider, "alice").await;
+    let answer = story.try_sign_in("alice").await;
 
     // The provider does not know this secret: that is a mistake in the set-up.
     assert_eq!(answer.sub_status(), "500.74");
-    let request = provider.requests(Token).remove(0);
+    let request = story.provider.requests(Token).remove(0);
     let header = request.headers[header::AUTHORIZATION].to_str().unwrap();
     let pair = base64::prelude::BASE64_STANDARD.decode(&header["Basic ".len()..]).unwrap();
     assert_eq!(String::from_utf8(pair).unwrap(), "web:a%3A%25%2B+%C3%A9");
@@ -179,19 +169,13 @@ async fn oa_01_a_secret_is_form_encoded_before_it_goes_into_the_header() {
 
 #[tokio::test]
 async fn a_provider_that_answers_by_form_post_signs_in_too() {
-    let clock = ManualClock::new();
-    let provider = FakeProvider::new("op", &clock);
-    let settings = provider.settings().response_mode(ResponseMode::FormPost);
-    let config = config(&[], &TestStore::new(), &clock).provider(settings);
-    let network = network(std::slice::from_ref(&provider));
-    let app = App::new(config.http_client(network).build().unwrap(), &clock);
-    let mut browser = Browser::new(&app);
+    let mut story = Story::with_provider(|provider| provider.response_mode(ResponseMode::FormPost));
 
-    let answer = browser.try_sign_in(&provider, "alice").await;
+    let answer = story.try_sign_in("alice").await;
 
     // A redirect after a POST must not repeat the POST, and with it the code (oa_15).
     assert_eq!(answer.status, 302);
-    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
 }
 
 #[tokio::test]
@@ -362,22 +346,23 @@ async fn oc_09_a_provider_that_signs_with_our_secret_does_so_only_where_configur
         (true, SigningKey::rs256("k1"), false),
         (false, SigningKey::hs256("s", CLIENT_SECRET.as_bytes()), false),
     ] {
-        let clock = ManualClock::new();
-        let provider = FakeProvider::new("op", &clock);
-        provider.set(Metadata, "id_token_signing_alg_values_supported", json!(["RS256", "HS256"]));
+        let mut story = Story::with_provider(|provider| match configured {
+            true => provider.id_tokens_signed_with_client_secret(),
+            false => provider,
+        });
+        let algorithms = json!(["RS256", "HS256"]);
+        story.provider.set(Metadata, "id_token_signing_alg_values_supported", algorithms);
         let algorithm = key.algorithm;
-        provider.sign_with(key);
-        let settings = provider.settings();
-        let settings =
-            if configured { settings.id_tokens_signed_with_client_secret() } else { settings };
-        let config = config(&[], &TestStore::new(), &clock).provider(settings);
-        let network = network(std::slice::from_ref(&provider));
-        let app = App::new(config.http_client(network).build().unwrap(), &clock);
+        story.provider.sign_with(key);
 
-        let answer = Browser::new(&app).try_sign_in(&provider, "alice").await;
+        let answer = story.try_sign_in("alice").await;
 
         assert_eq!(answer.gives_session(), signs_in, "{configured} {algorithm}: {answer:?}");
-        assert_eq!(provider.take_asked().contains(&Keys), !configured, "{configured} {algorithm}");
+        assert_eq!(
+            story.provider.take_asked().contains(&Keys),
+            !configured,
+            "{configured} {algorithm}"
+        );
     }
 }
 

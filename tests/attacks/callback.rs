@@ -17,12 +17,8 @@ async fn at_the_door() -> (Story, Callback) {
 
 /// A story whose provider answers by a form.
 async fn at_the_door_with_a_form() -> (Browser, FakeProvider, Callback) {
-    let clock = ManualClock::new();
-    let provider = FakeProvider::new("op", &clock);
-    let config = config(&[], &TestStore::new(), &clock)
-        .provider(provider.settings().response_mode(ResponseMode::FormPost))
-        .http_client(network(std::slice::from_ref(&provider)));
-    let mut browser = Browser::new(&App::new(config.build().unwrap(), &clock));
+    let Story { mut browser, provider, .. } =
+        Story::with_provider(|provider| provider.response_mode(ResponseMode::FormPost));
     let there = browser.begin(&provider).await;
     let callback = provider.authorize(&there, "alice");
     (browser, provider, callback)

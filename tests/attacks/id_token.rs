@@ -68,16 +68,11 @@ async fn oc_05_an_array_of_us_alone_is_us() {
 async fn oc_06_the_authorized_party_is_us() {
     refuse_each("azp", [Some(json!("other")), Some(json!(1))]).await;
     for (azp, status) in [(None, 502), (Some("other"), 502), (Some(CLIENT_ID), 302)] {
-        let clock = ManualClock::new();
-        let provider = FakeProvider::new("op", &clock);
-        provider.set(IdToken, "aud", json!([CLIENT_ID, "api"]));
-        azp.into_iter().for_each(|azp| provider.set(IdToken, "azp", azp));
-        let config = config(&[], &TestStore::new(), &clock)
-            .provider(provider.settings().trusted_audience("api"))
-            .http_client(network(std::slice::from_ref(&provider)));
-        let app = App::new(config.build().unwrap(), &clock);
+        let mut story = Story::with_provider(|provider| provider.trusted_audience("api"));
+        story.provider.set(IdToken, "aud", json!([CLIENT_ID, "api"]));
+        azp.into_iter().for_each(|azp| story.provider.set(IdToken, "azp", azp));
 
-        let answer = Browser::new(&app).try_sign_in(&provider, "alice").await;
+        let answer = story.try_sign_in("alice").await;
 
         assert_eq!(answer.status, status, "{azp:?}");
     }
@@ -154,19 +149,11 @@ async fn oc_13_a_max_age_that_would_not_be_checked_is_not_sent() {
         (Some("60"), "61", Some("60")),
         (Some("60"), "soon", Some("60")),
     ] {
-        let clock = ManualClock::new();
-        let provider = FakeProvider::new("op", &clock);
-        let settings = provider.settings();
-        let settings = match configured {
-            Some(seconds) => settings.login_parameter("max_age", seconds),
-            None => settings,
-        };
-        let config = config(&[], &TestStore::new(), &clock).provider(settings);
-        let network = network(std::slice::from_ref(&provider));
-        let app = App::new(config.http_client(network).build().unwrap(), &clock);
+        let Story { mut browser, provider, .. } = Story::with_provider(|provider| {
+            configured.into_iter().fold(provider, |it, age| it.login_parameter("max_age", age))
+        });
         provider.remove(IdToken, "auth_time");
 
-        let mut browser = Browser::new(&app);
         let answer = browser.visit(&format!("/.auth/login/op?max_age={visitor}")).await;
         let there: url::Url = answer.location().parse().unwrap();
         let asked: Vec<_> = there.query_pairs().filter(|(name, _)| name == "max_age").collect();

@@ -17,6 +17,7 @@
 )]
 
 use easyauth::ConfigBuilder;
+use easyauth::provider::OpenIdConnect;
 
 mod app;
 mod browser;
@@ -57,6 +58,18 @@ impl Story {
         let provider = FakeProvider::new("op", &clock);
         let config = config(std::slice::from_ref(&provider), &store, &clock);
         let app = App::new(change(config).build().unwrap(), &clock);
+        let browser = Browser::new(&app);
+        Self { clock, store, provider, app, browser }
+    }
+
+    /// A story in which the provider is configured a little differently.
+    pub fn with_provider(change: impl FnOnce(OpenIdConnect) -> OpenIdConnect) -> Self {
+        let clock = ManualClock::new();
+        let store = TestStore::new();
+        let provider = FakeProvider::new("op", &clock);
+        let network = network(std::slice::from_ref(&provider));
+        let config = config(&[], &store, &clock).provider(change(provider.settings()));
+        let app = App::new(config.http_client(network).build().unwrap(), &clock);
         let browser = Browser::new(&app);
         Self { clock, store, provider, app, browser }
     }

@@ -231,7 +231,8 @@ impl ConfigBuilder {
     }
 
     /// Tells applications apart that share keys: a cookie or record of one does not open in
-    /// another. Empty unless set; 64 bytes at most.
+    /// another, and their users have different names in the token store: under another id every user
+    /// is somebody new. Empty unless set; 64 bytes at most.
     pub fn app_id(mut self, id: impl Into<String>) -> Self {
         self.app_id = id.into();
         self

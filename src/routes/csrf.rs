@@ -83,6 +83,6 @@ const FOREIGN: Explanation = Explanation {
     reason: "the request comes from another site",
     error: "cross_site_request",
     heading: "This request was not carried out",
-    description: "It was sent from another website with your session. If that website is meant to do \
-                  this, it has to be listed in login.allowedExternalRedirectUrls here.",
+    description: "It was sent from another website with your session. Only a website of the same \
+                  domain can be allowed to do this, by login.allowedExternalRedirectUrls here.",
 };

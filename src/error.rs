@@ -275,7 +275,9 @@ mod tests {
 
         assert_eq!(
             error.chain(),
-            "the provider gave no tokens: the token endpoint answered the error invalid_client"
+            "the provider gave no tokens: the token endpoint answered the error invalid_client; \
+             check registration.clientId, and the secret in the variable that \
+             clientCredential.clientSecretSettingName names"
         );
     }
 }

@@ -140,7 +140,7 @@ impl TokenResponse {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum TokenError {
     /// RFC 6749 §5.2; the code only, for descriptions are the provider's business.
-    #[error("the token endpoint answered the error {0}")]
+    #[error("the token endpoint answered the error {0}{hint}", hint = hint(.0))]
     Refused(String),
     #[error("the token endpoint answered with status {0}")]
     Status(StatusCode),
@@ -150,6 +150,16 @@ pub(crate) enum TokenError {
     Member(&'static str),
     #[error("the token endpoint's answer has a token_type other than Bearer")]
     TokenType,
+}
+
+/// What to do about the commonest mistake in a set-up.
+fn hint(code: &str) -> &'static str {
+    if code == "invalid_client" {
+        "; check registration.clientId, and the secret in the variable that \
+         clientCredential.clientSecretSettingName names"
+    } else {
+        ""
+    }
 }
 
 fn tokens(answer: &Object, now: Timestamp) -> Result<TokenSet, TokenError> {

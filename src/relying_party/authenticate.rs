@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, Request};
 
 use super::RelyingParty;
+use super::opened_cookies::Opened as OpenedCookie;
 use super::records::{Age, CachedRecord, Records};
 use crate::clock::Timestamp;
 use crate::config::Opened;
@@ -14,7 +15,7 @@ use crate::principal::Principal;
 use crate::session::SessionHandle;
 use crate::wire;
 use crate::wire::header::IdentityHeaders;
-use crate::wire::session::{Presented, SealedIdentity};
+use crate::wire::session::Presented;
 
 /// Somebody with a session.
 #[derive(Clone, Debug)]
@@ -102,30 +103,17 @@ impl RelyingParty {
             return if sent { Recognised::Unsettled } else { Recognised::Unknown(Unknown::Nobody) };
         };
         let now = self.now();
-        let (handle, identity) = match self.open_session(request, opened, now, Duration::ZERO) {
+        let (handle, prepared) = match self.open_session(request, opened, now, Duration::ZERO) {
             Ok(session) => session,
             Err(unknown) => return Recognised::Unknown(unknown),
         };
-        match (identity, self.records.get()) {
-            (Some(identity), Some(None)) => self.recall_from_cookie(handle, &identity),
+        match (prepared, self.records.get()) {
+            (Some(prepared), Some(None)) => Recognised::Known(Known { handle, prepared }),
             (None, Some(Some(records))) => self.recall(handle, records, now),
             (_, None) => Recognised::Unsettled,
             // The cookie was made when the token store was on and is off now, or the reverse.
             _ => Recognised::Unknown(Unknown::Ended),
         }
-    }
-
-    /// The identity in a session's cookie never changes, so it is read once.
-    fn recall_from_cookie(&self, handle: SessionHandle, identity: &SealedIdentity) -> Recognised {
-        if let Some(prepared) = self.identities.get(&handle.session) {
-            return Recognised::Known(Known { handle, prepared });
-        }
-        let Some(identity) = identity.read() else {
-            return Recognised::Unknown(Unknown::Unreadable);
-        };
-        let prepared = Arc::new(Prepared::new(Principal::new(identity, None)));
-        self.identities.insert(handle.session, Arc::clone(&prepared));
-        Recognised::Known(Known { handle, prepared })
     }
 
     /// Looks at the credentials of a request, and asks the token store where only it knows.
@@ -183,19 +171,22 @@ impl RelyingParty {
         opened: &Opened,
         now: Timestamp,
         grace: Duration,
-    ) -> Result<(SessionHandle, Option<SealedIdentity>), Unknown> {
+    ) -> Result<OpenedCookie, Unknown> {
         let settings = &self.settings().session;
-        let (handle, identity) =
-            match wire::session::find(request, &opened.keys, now, settings.max_days()) {
-                Presented::Session(handle, identity) => (handle, identity),
-                Presented::Unreadable => return Err(Unknown::Unreadable),
-                Presented::Nothing => return Err(Unknown::Nobody),
-            };
+        let open = |value: &[u8]| {
+            let decode = || wire::session::decode(value, &opened.keys, now, settings.max_days());
+            self.opened_cookies.open(value, now, decode)
+        };
+        let (handle, prepared) = match wire::session::find(request, open) {
+            Presented::Session(handle, prepared) => (handle, prepared),
+            Presented::Unreadable => return Err(Unknown::Unreadable),
+            Presented::Nothing => return Err(Unknown::Nobody),
+        };
         let SessionHandle { created_at, expires_at, .. } = handle;
         if now >= expires_at.after(grace) || now >= created_at.after(settings.absolute) {
             return Err(Unknown::Expired);
         }
-        Ok((handle, identity))
+        Ok((handle, prepared))
     }
 
     fn recall(&self, handle: SessionHandle, records: &Records, now: Timestamp) -> Recognised {

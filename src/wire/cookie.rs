@@ -1,9 +1,11 @@
 //! Our cookies on the wire: finding them in a request, writing them into an answer (RFC 6265).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use cookie::{Cookie, Expiration, SameSite};
 use http::{HeaderMap, HeaderValue, header};
+use memchr::memmem::Finder;
 
 use crate::clock::Timestamp;
 use crate::pending_login::LoginId;
@@ -50,7 +52,7 @@ impl Cookies {
 
     fn delete_sent(self, request: &HeaderMap, index: usize) -> Option<HeaderValue> {
         let name = session_name(index);
-        values(request, &name).next()?;
+        values(request, &Finder::new(&name)).next()?;
         self.delete(&name, SameSite::Lax)
     }
 
@@ -163,24 +165,25 @@ fn spell(cookie: &Cookie<'_>, until: Option<Timestamp>) -> Option<HeaderValue> {
 /// ours only opening tells, so up to [`MAX_CANDIDATES`] are returned. Chunks of several values cannot
 /// be told apart: then there are none.
 pub(crate) fn sessions(request: &HeaderMap) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    values(request, SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request))
+    values(request, &FIND_SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request))
 }
 
 /// Whether the request brought a session cookie, good or bad.
 pub(crate) fn has_session(request: &HeaderMap) -> bool {
-    values(request, SESSION).next().is_some()
+    values(request, &FIND_SESSION).next().is_some()
 }
 
 /// The value of a cookie that the request brought exactly once.
 pub(crate) fn value<'a>(request: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let mut values = values(request, name);
+    let find = Finder::new(name);
+    let mut values = values(request, &find);
     let value = values.next()?;
     values.next().is_none().then_some(value)
 }
 
 /// Whether this browser has just come back from a provider.
 pub(crate) fn returned(request: &HeaderMap) -> bool {
-    values(request, RETURNED).next().is_some()
+    values(request, &Finder::new(RETURNED)).next().is_some()
 }
 
 /// How many cookies a session value of `length` characters takes. `None` if it takes too many.
@@ -207,17 +210,30 @@ fn session_name(index: usize) -> String {
     if index == 0 { SESSION.to_owned() } else { format!("{SESSION}{index}") }
 }
 
-fn values<'a>(request: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    pairs(request).filter_map(move |pair| {
-        let rest = pair.strip_prefix(name.as_bytes())?;
-        Some(trim(trim(rest).strip_prefix(b"=")?))
+/// The values of the cookies of this name, as bytes.
+///
+/// A cookie that is malformed, or another domain's in some foreign encoding, costs only itself. Only
+/// spaces and tabs are trimmed: a name behind another kind of white space is another name.
+fn values<'a>(request: &'a HeaderMap, name: &Finder<'_>) -> impl Iterator<Item = &'a [u8]> {
+    request.get_all(header::COOKIE).iter().flat_map(|header| {
+        let line = header.as_bytes();
+        name.find_iter(line).filter_map(|position| value_at(line, position, name.needle().len()))
     })
 }
 
-/// The name-value pairs of all `Cookie` headers, as bytes.
-///
-/// A pair that is malformed, or another domain's in some foreign encoding, costs only itself. Only
-/// spaces and tabs are trimmed: a name behind another kind of white space is another name.
+/// The value of the cookie whose name, of this length, begins at `position`; `None` if what stands
+/// there is no whole name. It looks no further around than it must, for the name may be there often.
+fn value_at(line: &[u8], position: usize, length: usize) -> Option<&[u8]> {
+    let (before, rest) = line.split_at_checked(position)?;
+    let value = trim_start(rest.get(length..)?).strip_prefix(b"=")?;
+    if !matches!(trim_end(before), [] | [.., b';']) {
+        return None;
+    }
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    value.get(..end).map(trim)
+}
+
+/// The name-value pairs of all `Cookie` headers, as bytes, trimmed.
 fn pairs(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     request.get_all(header::COOKIE).iter().flat_map(|header| {
         let mut rest = Some(header.as_bytes());
@@ -230,8 +246,19 @@ fn pairs(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
     bytes
@@ -243,6 +270,9 @@ pub(crate) const SESSION: &str = "AppServiceAuthSession";
 pub(crate) const MAX_LOGINS: usize = 5;
 
 const MOST_LOGINS_READ: usize = 64;
+
+/// Finds where the session cookie's name is. Made once, for every request is looked through.
+static FIND_SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SESSION));
 
 /// Named after the original's guard against redirect loops.
 const RETURNED: &str = "RedirectCount";
@@ -340,6 +370,8 @@ mod tests {
         let tossed = request(&[
             b"other=\xff\xfe; \xe2\x80\x80AppServiceAuthSession=1evil; nameless; =x",
             b"$Version=1; AppServiceAuthSession=1good ; APPSERVICEAUTHSESSION=1evil",
+            b"x=AppServiceAuthSession=1evil; xAppServiceAuthSession=1evil; AppServiceAuthSession",
+            b"x= AppServiceAuthSession=1evil; AppServiceAuthSessionx=1evil; x AppServiceAuthSession=1",
         ]);
 
         assert_eq!(found(&tossed), [b"1good"]);

@@ -2,6 +2,7 @@
 //! under their names is scrubbed, then ours are set.
 
 use bytes::{Bytes, BytesMut};
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -24,7 +25,11 @@ pub(crate) fn scrub(headers: &mut HeaderMap) {
 }
 
 fn scrub_connection(headers: &mut HeaderMap) {
-    let names_ours = |line: &HeaderValue| tokens(line.as_bytes()).any(reserved_token);
+    // Most lines need no closer look: all of our names begin with an x.
+    let names_ours = |line: &HeaderValue| {
+        memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
+            && tokens(line.as_bytes()).any(reserved_token)
+    };
     if !headers.get_all(header::CONNECTION).iter().any(names_ours) {
         return;
     }
@@ -52,13 +57,11 @@ fn reserved_token(token: &[u8]) -> bool {
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
     // All of ours begin so; most others do not, and need no closer look.
-    if !name.starts_with(['x', 'X']) {
-        return false;
-    }
-    RESERVED.iter().any(|prefix| {
-        name.len() >= prefix.len()
-            && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
-    })
+    matches!(name.as_bytes(), [b'x' | b'X', ..])
+        && RESERVED.iter().any(|prefix| {
+            name.len() >= prefix.len()
+                && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
+        })
 }
 
 const fn fold(byte: u8) -> u8 {
@@ -108,12 +111,12 @@ impl IdentityHeaders {
 /// `private` is put in the place of `public` and `s-maxage`; what is stricter stays.
 pub(crate) fn keep_private(response: &mut HeaderMap) {
     response.append(header::VARY, HeaderValue::from_static("cookie"));
-    let lines = response.get_all(header::CACHE_CONTROL).iter();
-    let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
-    if directives.is_empty() {
-        response.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Entry::Vacant(entry) = response.entry(header::CACHE_CONTROL) {
+        entry.insert(HeaderValue::from_static("private"));
         return;
     }
+    let lines = response.get_all(header::CACHE_CONTROL).iter();
+    let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
     let is = |directive: &[u8], name: &[u8]| {
         let named = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(name)

@@ -37,23 +37,24 @@ impl Cookies {
                 self.write(&session_name(index), &chunk, until, SameSite::Lax)
             })
             .collect();
-        set.extend((set.len()..=MAX_CHUNKS).filter_map(|index| self.delete_sent(request, index)));
+        set.extend(self.delete_sent(request, set.len()));
         set
     }
 
     /// Deletes every chunk of the session cookie: the first always, the others if they were sent.
     pub(crate) fn delete_session(self, request: &HeaderMap) -> Vec<HeaderValue> {
         let first = self.delete(SESSION, SameSite::Lax);
-        first
-            .into_iter()
-            .chain((1..=MAX_CHUNKS).filter_map(|index| self.delete_sent(request, index)))
-            .collect()
+        first.into_iter().chain(self.delete_sent(request, 1)).collect()
     }
 
-    fn delete_sent(self, request: &HeaderMap, index: usize) -> Option<HeaderValue> {
-        let name = session_name(index);
-        values(request, &Finder::new(&name)).next()?;
-        self.delete(&name, SameSite::Lax)
+    /// Deletes the chunks that were sent, of this index and higher ones.
+    fn delete_sent(self, request: &HeaderMap, lowest: usize) -> Vec<HeaderValue> {
+        let mut sent: Vec<usize> = session_chunks(request).map(|(index, _)| index).collect();
+        sent.retain(|index| *index >= lowest);
+        sent.sort_unstable();
+        sent.dedup();
+        let names = sent.into_iter().map(session_name);
+        names.filter_map(|name| self.delete(&name, SameSite::Lax)).collect()
     }
 
     /// The name of the cookie that keeps the pending login `id`.
@@ -165,25 +166,25 @@ fn spell(cookie: &Cookie<'_>, until: Option<Timestamp>) -> Option<HeaderValue> {
 /// ours only opening tells, so up to [`MAX_CANDIDATES`] are returned. Chunks of several values cannot
 /// be told apart: then there are none.
 pub(crate) fn sessions(request: &HeaderMap) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    values(request, &FIND_SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request))
+    let firsts = session_chunks(request).filter(|(index, _)| *index == 0);
+    firsts.take(MAX_CANDIDATES).filter_map(|(_, first)| join(first, request))
 }
 
 /// Whether the request brought a session cookie, good or bad.
 pub(crate) fn has_session(request: &HeaderMap) -> bool {
-    values(request, &FIND_SESSION).next().is_some()
+    session_chunks(request).any(|(index, _)| index == 0)
 }
 
 /// The value of a cookie that the request brought exactly once.
 pub(crate) fn value<'a>(request: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let find = Finder::new(name);
-    let mut values = values(request, &find);
+    let mut values = values(request, name);
     let value = values.next()?;
     values.next().is_none().then_some(value)
 }
 
 /// Whether this browser has just come back from a provider.
 pub(crate) fn returned(request: &HeaderMap) -> bool {
-    values(request, &Finder::new(RETURNED)).next().is_some()
+    values(request, RETURNED).next().is_some()
 }
 
 /// How many cookies a session value of `length` characters takes. `None` if it takes too many.
@@ -201,7 +202,12 @@ pub(crate) fn announced(value: &[u8]) -> Option<usize> {
 fn join<'a>(first: &'a [u8], request: &HeaderMap) -> Option<Cow<'a, [u8]>> {
     let mut joined = Cow::Borrowed(first);
     for index in 1..announced(first)? {
-        joined.to_mut().extend_from_slice(value(request, &session_name(index))?);
+        let mut chunks = session_chunks(request).filter(|(found, _)| *found == index);
+        let (_, chunk) = chunks.next()?;
+        if chunks.next().is_some() {
+            return None;
+        }
+        joined.to_mut().extend_from_slice(chunk);
     }
     Some(joined)
 }
@@ -210,30 +216,42 @@ fn session_name(index: usize) -> String {
     if index == 0 { SESSION.to_owned() } else { format!("{SESSION}{index}") }
 }
 
-/// The values of the cookies of this name, as bytes.
-///
-/// A cookie that is malformed, or another domain's in some foreign encoding, costs only itself. Only
-/// spaces and tabs are trimmed: a name behind another kind of white space is another name.
-fn values<'a>(request: &'a HeaderMap, name: &Finder<'_>) -> impl Iterator<Item = &'a [u8]> {
+/// The chunks of session cookies that the request brought, as bytes, by their indices.
+fn session_chunks(request: &HeaderMap) -> impl Iterator<Item = (usize, &[u8])> {
     request.get_all(header::COOKIE).iter().flat_map(|header| {
         let line = header.as_bytes();
-        name.find_iter(line).filter_map(|position| value_at(line, position, name.needle().len()))
+        FIND_SESSION.find_iter(line).filter_map(|position| chunk_at(line, position))
     })
 }
 
-/// The value of the cookie whose name, of this length, begins at `position`; `None` if what stands
-/// there is no whole name. It looks no further around than it must, for the name may be there often.
-fn value_at(line: &[u8], position: usize, length: usize) -> Option<&[u8]> {
+/// The chunk whose name begins at `position`; `None` if what stands there is no whole name. It
+/// looks no further around than it must, for the name may be there often.
+fn chunk_at(line: &[u8], position: usize) -> Option<(usize, &[u8])> {
     let (before, rest) = line.split_at_checked(position)?;
-    let value = trim_start(rest.get(length..)?).strip_prefix(b"=")?;
+    let (index, rest) = match rest.get(SESSION.len()..)? {
+        [digit @ b'1'..=b'9', rest @ ..] => (usize::from(digit - b'0'), rest),
+        rest => (0, rest),
+    };
+    let value = trim_start(rest).strip_prefix(b"=")?;
     if !matches!(trim_end(before), [] | [.., b';']) {
         return None;
     }
     let end = memchr::memchr(b';', value).unwrap_or(value.len());
-    value.get(..end).map(trim)
+    value.get(..end).map(|value| (index, trim(value)))
+}
+
+/// The values of the cookies of this name, as bytes.
+fn values<'a>(request: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pairs(request).filter_map(move |pair| {
+        let rest = pair.strip_prefix(name.as_bytes())?;
+        Some(trim(trim(rest).strip_prefix(b"=")?))
+    })
 }
 
 /// The name-value pairs of all `Cookie` headers, as bytes, trimmed.
+///
+/// A pair that is malformed, or another domain's in some foreign encoding, costs only itself. Only
+/// spaces and tabs are trimmed: a name behind another kind of white space is another name.
 fn pairs(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     request.get_all(header::COOKIE).iter().flat_map(|header| {
         let mut rest = Some(header.as_bytes());

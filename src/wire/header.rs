@@ -17,9 +17,11 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    let forged = headers.keys().filter(|name| reserved(name.as_str()));
-    for forged in forged.cloned().collect::<Vec<_>>() {
-        headers.remove(forged);
+    if headers.keys().any(|name| reserved(name.as_str())) {
+        let forged = headers.keys().filter(|name| reserved(name.as_str()));
+        for forged in forged.cloned().collect::<Vec<_>>() {
+            headers.remove(forged);
+        }
     }
     scrub_connection(headers);
 }

@@ -7,6 +7,7 @@
     unreachable_pub,
     unnameable_types,
     unused_imports,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "modules of the library, each of which is used in part; a measurement may panic"
 )]
@@ -29,8 +30,6 @@ mod principal;
 mod record;
 #[path = "../src/return_to/mod.rs"]
 mod return_to;
-// Its tests are in a folder that rustfmt does not find from here.
-#[rustfmt::skip]
 #[path = "../src/seal.rs"]
 mod seal;
 #[path = "../src/secret.rs"]

@@ -397,5 +397,6 @@ const MAX_ASSOCIATED: usize = 256;
 const DERIVED_KEYS: usize = 2048;
 const PLACEHOLDERS: &[&str] = &["changeme", "change-me", "placeholder", "yoursecret", "your-key"];
 
+#[path = "seal/tests.rs"]
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,8 @@ fn keep(cookies: &mut BTreeMap<String, String>, response: &HeaderMap) {
 
 fn headers(cookies: &BTreeMap<String, String>) -> HeaderMap {
     let cookies = cookies.iter().map(|(name, value)| format!("{name}={value}"));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let others = OTHER_COOKIES.map(str::to_owned);
+    let cookies = others.into_iter().chain(cookies).collect::<Vec<_>>().join("; ");
     let browser = BROWSER.iter().map(|(name, value)| (*name, (*value).to_owned()));
     browser
         .chain([("cookie", cookies)])
@@ -95,4 +96,11 @@ const BROWSER: [(&str, &str); 11] = [
     ("sec-fetch-dest", "document"),
     ("sec-fetch-mode", "navigate"),
     ("sec-fetch-site", "same-origin"),
+];
+
+/// What else a site has a browser keep.
+const OTHER_COOKIES: [&str; 3] = [
+    "_ga=GA1.1.1583412345.1760000000",
+    "theme=dark",
+    "consent=eyJhbmFseXRpY3MiOnRydWUsImFkcyI6ZmFsc2UsInZlcnNpb24iOjN9",
 ];

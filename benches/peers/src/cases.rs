@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
-use axum::Router;
 use axum_login::{AuthManagerLayerBuilder, AuthUser, AuthnBackend, UserId, login_required};
 use axum_oidc::error::MiddlewareError;
 use axum_oidc::{EmptyAdditionalClaims, OidcAuthLayer, OidcLoginLayer};
@@ -147,7 +147,9 @@ pub fn axum_oidc_client(provider: &DevIdp) -> Router {
         .with_client_id(provider.client_id())
         .with_client_secret(provider.client_secret())
         .with_redirect_uri(&format!("{ORIGIN}/auth/callback"))
-        .with_private_cookie_key("a key of sixty-four bytes, at the least, for cookies of this test")
+        .with_private_cookie_key(
+            "a key of sixty-four bytes, at the least, for cookies of this test",
+        )
         .with_scopes(vec!["openid", "email", "profile"])
         .with_post_logout_redirect_uri("/")
         .with_session_max_age(3_600)
@@ -156,7 +158,9 @@ pub fn axum_oidc_client(provider: &DevIdp) -> Router {
     let cache: Arc<dyn AuthCache + Send + Sync> =
         Arc::new(TwoTierAuthCache::new(None, TwoTierCacheConfig::default()).unwrap());
     let handler = Arc::new(DefaultLogoutHandler);
-    Router::new()
-        .route("/", get(async |_: AuthSession| "hello"))
-        .layer(AuthenticationLayer::new(Arc::new(configuration), cache, handler))
+    Router::new().route("/", get(async |_: AuthSession| "hello")).layer(AuthenticationLayer::new(
+        Arc::new(configuration),
+        cache,
+        handler,
+    ))
 }

@@ -34,13 +34,13 @@ impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
         if kept.len() != presented.len() {
             return false;
         }
-        // By words, for a cookie is compared on every request.
+        // By words, for a cookie is compared on every request; without an end before the last.
         let ((kept, last), (presented, presented_last)) =
             (kept.as_chunks::<8>(), presented.as_chunks::<8>());
-        let words = kept.iter().zip(presented);
-        let equal = words.fold(last.ct_eq(presented_last), |equal, (a, b)| {
-            equal & u64::from_ne_bytes(*a).ct_eq(&u64::from_ne_bytes(*b))
+        let differences = kept.iter().zip(presented).fold(0, |differences, (a, b)| {
+            differences | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
         });
+        let equal = differences.ct_eq(&0) & last.ct_eq(presented_last);
         equal.into()
     }
 }

@@ -1,6 +1,6 @@
 //! Who is asking? The way of every request: without waiting if we have met them lately.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Request};
@@ -29,7 +29,6 @@ pub(crate) struct Known {
 pub(crate) struct Prepared {
     pub(crate) principal: Principal,
     headers: IdentityHeaders,
-    extensions: Extensions,
 }
 
 impl Prepared {
@@ -39,39 +38,36 @@ impl Prepared {
             let left_out = headers.left_out.join(", ");
             tracing::warn!(left_out, "identity headers lack what does not fit into them");
         }
-        let extensions = roomy_extensions(principal.clone());
-        Self { principal, headers, extensions }
+        Self { principal, headers }
     }
 }
-
-/// Extensions with `principal` in them, and room for what a router puts beside it: a clone has the
-/// same room, so that the request's table is not made once here and again there.
-fn roomy_extensions(principal: Principal) -> Extensions {
-    let mut extensions = Extensions::new();
-    extensions.insert(principal);
-    extensions.insert(Room::<0>);
-    extensions.insert(Room::<1>);
-    extensions.insert(Room::<2>);
-    extensions.remove::<Room<0>>();
-    extensions.remove::<Room<1>>();
-    extensions.remove::<Room<2>>();
-    extensions
-}
-
-#[derive(Clone)]
-struct Room<const N: u8>;
 
 impl Known {
     /// Tells the application who asks.
     pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
         self.prepared.headers.set(request.headers_mut());
-        if request.extensions().is_empty() {
-            *request.extensions_mut() = self.prepared.extensions.clone();
-        } else {
-            request.extensions_mut().insert(self.prepared.principal.clone());
+        let extensions = request.extensions_mut();
+        if extensions.is_empty() {
+            *extensions = ROOM.clone();
         }
+        extensions.insert(self.prepared.principal.clone());
     }
 }
+
+/// Extensions with room for a principal and for what a router puts beside it: a clone has the same
+/// room, so that the request's table is not made once here and again there.
+static ROOM: LazyLock<Extensions> = LazyLock::new(|| {
+    let mut room = Extensions::new();
+    room.insert(Place::<0>);
+    room.insert(Place::<1>);
+    room.insert(Place::<2>);
+    room.insert(Place::<3>);
+    room.clear();
+    room
+});
+
+#[derive(Clone)]
+struct Place<const N: u8>;
 
 /// What a look at a request's credentials gave.
 #[derive(Debug)]
@@ -209,7 +205,7 @@ impl RelyingParty {
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
         }
-        if self.settings().session.refresh_ahead && record.is_due(now) {
+        if self.settings().session.refresh_ahead && cached.is_due(now) {
             if record.is_overdue(now) && !self.backing_off(&handle.user) {
                 return Recognised::Unsettled;
             }

@@ -1,6 +1,9 @@
 //! The request headers by which the application learns who is signed in: whatever the client sent
 //! under their names is scrubbed, then ours are set.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use bytes::{Bytes, BytesMut};
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -139,11 +142,19 @@ enum Line {
     Token(Secret<String>),
 }
 
+impl Line {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(value) => value.len(),
+            Self::Token(token) => token.expose().len(),
+        }
+    }
+}
+
 fn token_lines(principal: &Principal, tokens: &TokenSet) -> Vec<(HeaderName, Line)> {
     let provider = principal.provider().as_str().to_ascii_lowercase();
-    let named = |kind: &str| {
-        HeaderName::try_from(format!("x-ms-token-{provider}-{kind}")).unwrap_or(PRINCIPAL)
-    };
+    let named =
+        |kind: &str| lasting_name(&format!("x-ms-token-{provider}-{kind}")).unwrap_or(PRINCIPAL);
     let secrets = [
         ("id-token", &tokens.id_token),
         ("access-token", &tokens.access_token),
@@ -161,10 +172,28 @@ fn token_lines(principal: &Principal, tokens: &TokenSet) -> Vec<(HeaderName, Lin
     lines
 }
 
-/// Puts all values into one buffer that the headers share, so that setting them on a request
-/// counts up one reference.
+/// The header name `name`, made to last as long as the process: it is copied to every request of
+/// every session, and copies of a static name count no references.
+fn lasting_name(name: &str) -> Option<HeaderName> {
+    let name = HeaderName::try_from(name).ok()?;
+    let mut lasting = LASTING_NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lasting.get(name.as_str()).copied();
+    // There are a few for each configured provider. Should somebody configure providers without
+    // end, memory is not lost to it.
+    if known.is_none() && lasting.len() >= MOST_LASTING_NAMES {
+        return Some(name);
+    }
+    let leak = || {
+        let leaked = &*String::leak(name.as_str().to_owned());
+        lasting.insert(leaked);
+        leaked
+    };
+    Some(HeaderName::from_static(known.unwrap_or_else(leak)))
+}
+
+/// Puts all values into one buffer that the headers share.
 fn assemble(lines: Vec<(HeaderName, Line)>) -> IdentityHeaders {
-    let mut buffer = BytesMut::new();
+    let mut buffer = BytesMut::with_capacity(lines.iter().map(|(_, line)| line.len()).sum());
     let mut spans = Vec::with_capacity(lines.len());
     for (name, line) in lines {
         let (value, sensitive) = match &line {
@@ -205,6 +234,9 @@ const PRINCIPAL: HeaderName = HeaderName::from_static("x-ms-client-principal");
 const PRINCIPAL_ID: HeaderName = HeaderName::from_static("x-ms-client-principal-id");
 const PRINCIPAL_NAME: HeaderName = HeaderName::from_static("x-ms-client-principal-name");
 const PRINCIPAL_IDP: HeaderName = HeaderName::from_static("x-ms-client-principal-idp");
+
+static LASTING_NAMES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+const MOST_LASTING_NAMES: usize = 1024;
 
 /// Beginnings, folded, of the names that only we may set.
 const RESERVED: [&str; 3] = ["x-ms-client-principal", "x-ms-token-", "x-ms-auth-"];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
@@ -23,8 +24,9 @@ use easyauth::dev_idp::DevIdp;
 use easyauth::provider::OpenIdConnect;
 use easyauth::store::MemoryStore;
 use easyauth::{Config, EasyAuth, EasyAuthLayer, Key};
-use http::{StatusCode, Uri};
-use tower::{Layer, ServiceBuilder};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use tower::{Layer, Service, ServiceBuilder};
+use tower_http::set_header::SetRequestHeaderLayer;
 
 use crate::browser::ORIGIN;
 
@@ -39,6 +41,25 @@ pub fn bare() -> Router {
     Router::new().route("/", hello())
 }
 
+/// Eight headers set by the layers that tower-http has for it. Nobody is authenticated.
+pub fn eight_headers()
+-> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone {
+    let header = |name, length: usize| {
+        let value = HeaderValue::try_from("x".repeat(length)).unwrap();
+        SetRequestHeaderLayer::overriding(HeaderName::from_static(name), value)
+    };
+    ServiceBuilder::new()
+        .layer(header("x-ms-client-principal", 600))
+        .layer(header("x-ms-client-principal-id", 36))
+        .layer(header("x-ms-client-principal-name", 20))
+        .layer(header("x-ms-client-principal-idp", 3))
+        .layer(header("x-ms-token-dev-id-token", 800))
+        .layer(header("x-ms-token-dev-access-token", 800))
+        .layer(header("x-ms-token-dev-expires-on", 28))
+        .layer(header("x-ms-token-dev-refresh-token", 60))
+        .service(bare())
+}
+
 fn hello() -> MethodRouter {
     get(async || "hello")
 }
@@ -51,7 +72,15 @@ pub fn easyauth(provider: &DevIdp) -> EasyAuth<Router> {
         .signing_keys([Key::generate().unwrap()])
         .user_id_key(Key::generate().unwrap())
         .token_store(MemoryStore::new())
-        .provider(OpenIdConnect::new("dev", provider.issuer(), id, secret));
+        .provider(
+            // Of all tokens there are; the refresh token is the eighth header.
+            OpenIdConnect::new("dev", provider.issuer(), id, secret).scopes([
+                "openid",
+                "profile",
+                "email",
+                "offline_access",
+            ]),
+        );
     EasyAuthLayer::new(config.build().unwrap()).layer(bare())
 }
 

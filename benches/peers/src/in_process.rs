@@ -20,6 +20,7 @@ pub fn measure() {
     let mut cases = Cases { runtime: &runtime, rounds: Vec::new() };
     cases.add("bare axum router", cases::bare(), None);
     cases.add("easyauth", cases::easyauth(&provider), Some("/.auth/login/dev"));
+    cases.add("tower-http 0.7, eight SetRequestHeaderLayers", cases::eight_headers(), None);
     cases.add("tower-sessions 0.15, private cookie", cases::tower_sessions(), Some("/login"));
     cases.add("axum-login 0.18, login_required!", cases::axum_login(), Some("/login"));
     cases.add(

@@ -9,9 +9,11 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
 use easyauth::ConfigBuilder;
+use easyauth::store::FileStore;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use support::Document::*;
@@ -364,6 +366,37 @@ async fn two_nodes_refresh_one_grant_with_one_call_and_agree() {
     story.browser.fetch("/.auth/refresh").await;
     let mut reader = story.browser.clone().at(&other);
     assert_eq!(me(&mut reader).await, me(&mut story.browser).await, "who refreshed reads it");
+}
+
+#[tokio::test]
+async fn t_98_the_tokens_of_a_backup_are_not_sent_to_the_provider() {
+    let (root, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = FileStore::open(root.path()).await.unwrap();
+    let mut story = signed_in_with(|config| config.token_store(store)).await;
+    copy_folder(root.path(), backup.path());
+    story.browser.fetch("/.auth/refresh").await;
+    assert_eq!(calls(&story), 1);
+    let put_back = TestStore::over(FileStore::open(backup.path()).await.unwrap());
+    let providers = std::slice::from_ref(&story.provider);
+    let restored =
+        App::new(config(providers, &put_back, &story.clock).build().unwrap(), &story.clock);
+
+    let answer = story.browser.clone().at(&restored).fetch("/.auth/refresh").await;
+
+    assert_eq!(answer.status, 401);
+    assert_eq!(calls(&story), 0, "spent tokens would cost the whole grant");
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 #[tokio::test]

@@ -75,7 +75,10 @@ impl RelyingParty {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let lives = |cached: &CachedRecord| {
-            let session = cached.record().and_then(|record| record.session(handle.session));
+            // The tokens of a generation before the caller's are spent: a provider that detects
+            // reuse would revoke the grant for them (T-98).
+            let record = cached.record().filter(|r| r.grant.generation >= handle.generation);
+            let session = record.and_then(|record| record.session(handle.session));
             session.is_some_and(|session| session.expires_at.after(window) > now)
         };
         let known = records.cached_for(&handle).is_some_and(|cached| lives(&cached));

@@ -7,10 +7,12 @@ use unicode_normalization::UnicodeNormalization;
 /// parameters, backslashes, dot segments or empty segments (but the last), and nothing outside
 /// RFC 3986's `pchar`.
 pub(crate) fn is_canonical(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.contains("//")
-        && path.bytes().all(is_literal)
-        && !path.split('/').any(is_dot_segment)
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let is_plain = |segment: &[u8]| {
+        !matches!(segment, b"" | b"." | b"..") && segment.iter().all(|byte| is_literal(*byte))
+    };
+    let segments = rest.strip_suffix('/').unwrap_or(rest).as_bytes();
+    rest.is_empty() || segments.split(|byte| *byte == b'/').all(is_plain)
 }
 
 /// `path` and what up to three percent-decodings make of it, until they change nothing.

@@ -123,15 +123,13 @@ impl Record {
         self.sessions.len() < before
     }
 
-    /// Whether the access token is in the last tenth of its life, or its last five minutes, and can
-    /// be had anew.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+    /// When the access token, if it can be had anew, comes to the last tenth of its life, or to its
+    /// last five minutes.
+    pub(crate) fn due_at(&self) -> Option<Timestamp> {
         let Grant { issued_at, tokens, .. } = &self.grant;
-        let Some(expires_at) = tokens.expires_at.filter(|_| tokens.refresh_token.is_some()) else {
-            return false;
-        };
+        let expires_at = tokens.expires_at.filter(|_| tokens.refresh_token.is_some())?;
         let tenth = expires_at.since(*issued_at) / 10;
-        now >= expires_at.before(tenth.min(LONGEST_NOTICE))
+        Some(expires_at.before(tenth.min(LONGEST_NOTICE)))
     }
 
     /// Whether the access token has expired, and can be had anew.

@@ -30,7 +30,18 @@ impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
     /// Whether `presented` equals the value, in time that depends on neither's content.
     #[must_use]
     pub fn matches(&self, presented: impl AsRef<[u8]>) -> bool {
-        self.0.as_ref().ct_eq(presented.as_ref()).into()
+        let (kept, presented) = (self.0.as_ref(), presented.as_ref());
+        if kept.len() != presented.len() {
+            return false;
+        }
+        // By words, for a cookie is compared on every request; without an end before the last.
+        let ((kept, last), (presented, presented_last)) =
+            (kept.as_chunks::<8>(), presented.as_chunks::<8>());
+        let differences = kept.iter().zip(presented).fold(0, |differences, (a, b)| {
+            differences | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+        });
+        let equal = differences.ct_eq(&0) & last.ct_eq(presented_last);
+        equal.into()
     }
 }
 
@@ -70,5 +81,20 @@ mod tests {
         assert!(secret.matches("hunter2"));
         assert!(!secret.matches("hunter"));
         assert!(!secret.matches("hunter3"));
+    }
+
+    #[test]
+    fn every_byte_counts_at_every_length() {
+        let value: Vec<u8> = (0..40).collect();
+        for length in 0..value.len() {
+            let (value, _) = value.split_at(length);
+            let secret = Secret::new(value.to_vec());
+            assert!(secret.matches(value), "{length}");
+            for position in 0..length {
+                let mut other = value.to_vec();
+                other[position] ^= 0x80;
+                assert!(!secret.matches(&other), "{length}, {position}");
+            }
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Who is asking? The way of every request: without waiting if we have met them lately.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Request};
 
 use super::RelyingParty;
+use super::opened_cookies::Opened as OpenedCookie;
 use super::records::{Age, CachedRecord, Records};
 use crate::clock::Timestamp;
 use crate::config::Opened;
@@ -14,7 +15,7 @@ use crate::principal::Principal;
 use crate::session::SessionHandle;
 use crate::wire;
 use crate::wire::header::IdentityHeaders;
-use crate::wire::session::{Presented, SealedIdentity};
+use crate::wire::session::Presented;
 
 /// Somebody with a session.
 #[derive(Clone, Debug)]
@@ -28,7 +29,6 @@ pub(crate) struct Known {
 pub(crate) struct Prepared {
     pub(crate) principal: Principal,
     headers: IdentityHeaders,
-    extensions: Extensions,
 }
 
 impl Prepared {
@@ -38,39 +38,36 @@ impl Prepared {
             let left_out = headers.left_out.join(", ");
             tracing::warn!(left_out, "identity headers lack what does not fit into them");
         }
-        let extensions = roomy_extensions(principal.clone());
-        Self { principal, headers, extensions }
+        Self { principal, headers }
     }
 }
-
-/// Extensions with `principal` in them, and room for what a router puts beside it: a clone has the
-/// same room, so that the request's table is not made once here and again there.
-fn roomy_extensions(principal: Principal) -> Extensions {
-    let mut extensions = Extensions::new();
-    extensions.insert(principal);
-    extensions.insert(Room::<0>);
-    extensions.insert(Room::<1>);
-    extensions.insert(Room::<2>);
-    extensions.remove::<Room<0>>();
-    extensions.remove::<Room<1>>();
-    extensions.remove::<Room<2>>();
-    extensions
-}
-
-#[derive(Clone)]
-struct Room<const N: u8>;
 
 impl Known {
     /// Tells the application who asks.
     pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
         self.prepared.headers.set(request.headers_mut());
-        if request.extensions().is_empty() {
-            *request.extensions_mut() = self.prepared.extensions.clone();
-        } else {
-            request.extensions_mut().insert(self.prepared.principal.clone());
+        let extensions = request.extensions_mut();
+        if extensions.is_empty() {
+            *extensions = ROOM.clone();
         }
+        extensions.insert(self.prepared.principal.clone());
     }
 }
+
+/// Extensions with room for a principal and for what a router puts beside it: a clone has the same
+/// room, so that the request's table is not made once here and again there.
+static ROOM: LazyLock<Extensions> = LazyLock::new(|| {
+    let mut room = Extensions::new();
+    room.insert(Place::<0>);
+    room.insert(Place::<1>);
+    room.insert(Place::<2>);
+    room.insert(Place::<3>);
+    room.clear();
+    room
+});
+
+#[derive(Clone)]
+struct Place<const N: u8>;
 
 /// What a look at a request's credentials gave.
 #[derive(Debug)]
@@ -102,30 +99,17 @@ impl RelyingParty {
             return if sent { Recognised::Unsettled } else { Recognised::Unknown(Unknown::Nobody) };
         };
         let now = self.now();
-        let (handle, identity) = match self.open_session(request, opened, now, Duration::ZERO) {
+        let (handle, prepared) = match self.open_session(request, opened, now, Duration::ZERO) {
             Ok(session) => session,
             Err(unknown) => return Recognised::Unknown(unknown),
         };
-        match (identity, self.records.get()) {
-            (Some(identity), Some(None)) => self.recall_from_cookie(handle, &identity),
+        match (prepared, self.records.get()) {
+            (Some(prepared), Some(None)) => Recognised::Known(Known { handle, prepared }),
             (None, Some(Some(records))) => self.recall(handle, records, now),
             (_, None) => Recognised::Unsettled,
             // The cookie was made when the token store was on and is off now, or the reverse.
             _ => Recognised::Unknown(Unknown::Ended),
         }
-    }
-
-    /// The identity in a session's cookie never changes, so it is read once.
-    fn recall_from_cookie(&self, handle: SessionHandle, identity: &SealedIdentity) -> Recognised {
-        if let Some(prepared) = self.identities.get(&handle.session) {
-            return Recognised::Known(Known { handle, prepared });
-        }
-        let Some(identity) = identity.read() else {
-            return Recognised::Unknown(Unknown::Unreadable);
-        };
-        let prepared = Arc::new(Prepared::new(Principal::new(identity, None)));
-        self.identities.insert(handle.session, Arc::clone(&prepared));
-        Recognised::Known(Known { handle, prepared })
     }
 
     /// Looks at the credentials of a request, and asks the token store where only it knows.
@@ -183,19 +167,22 @@ impl RelyingParty {
         opened: &Opened,
         now: Timestamp,
         grace: Duration,
-    ) -> Result<(SessionHandle, Option<SealedIdentity>), Unknown> {
+    ) -> Result<OpenedCookie, Unknown> {
         let settings = &self.settings().session;
-        let (handle, identity) =
-            match wire::session::find(request, &opened.keys, now, settings.max_days()) {
-                Presented::Session(handle, identity) => (handle, identity),
-                Presented::Unreadable => return Err(Unknown::Unreadable),
-                Presented::Nothing => return Err(Unknown::Nobody),
-            };
+        let open = |value: &[u8]| {
+            let decode = || wire::session::decode(value, &opened.keys, now, settings.max_days());
+            self.opened_cookies.open(value, now, decode)
+        };
+        let (handle, prepared) = match wire::session::find(request, open) {
+            Presented::Session(handle, prepared) => (handle, prepared),
+            Presented::Unreadable => return Err(Unknown::Unreadable),
+            Presented::Nothing => return Err(Unknown::Nobody),
+        };
         let SessionHandle { created_at, expires_at, .. } = handle;
         if now >= expires_at.after(grace) || now >= created_at.after(settings.absolute) {
             return Err(Unknown::Expired);
         }
-        Ok((handle, identity))
+        Ok((handle, prepared))
     }
 
     fn recall(&self, handle: SessionHandle, records: &Records, now: Timestamp) -> Recognised {
@@ -218,7 +205,7 @@ impl RelyingParty {
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
         }
-        if self.settings().session.refresh_ahead && record.is_due(now) {
+        if self.settings().session.refresh_ahead && cached.is_due(now) {
             if record.is_overdue(now) && !self.backing_off(&handle.user, record.grant.generation) {
                 return Recognised::Unsettled;
             }

@@ -33,11 +33,11 @@ impl RelyingParty {
     async fn end_presented(&self, request: &HeaderMap) -> Result<Option<ProviderId>, Error> {
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
-        let Ok((handle, identity)) = self.open_session(request, opened, self.now(), window) else {
+        let Ok((handle, prepared)) = self.open_session(request, opened, self.now(), window) else {
             return Ok(None);
         };
-        match identity {
-            Some(identity) => Ok(identity.read().map(|identity| identity.provider)),
+        match prepared {
+            Some(prepared) => Ok(Some(prepared.principal.provider().clone())),
             None => self.end(&handle.user, handle.session).await,
         }
     }

@@ -9,6 +9,7 @@ mod documents;
 mod flight;
 mod login;
 mod logout;
+mod opened_cookies;
 mod records;
 mod refresh;
 mod sign_in;
@@ -20,13 +21,13 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
-use self::authenticate::Prepared;
 pub(crate) use self::authenticate::{Known, Recognised, Unknown};
 pub(crate) use self::callback::{Finished, Unfinished};
 use self::documents::Documents;
 use self::flight::Flights;
 pub(crate) use self::login::Beginning;
 pub(crate) use self::logout::SignedOut;
+use self::opened_cookies::OpenedCookies;
 use self::records::Records;
 pub(crate) use self::refresh::NotRefreshed;
 use self::refresh::{Failure, Landed};
@@ -39,7 +40,7 @@ use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
 use crate::provider::OpenIdConnect;
-use crate::session::{SessionId, UserKey};
+use crate::session::UserKey;
 use crate::wire::cookie::Cookies;
 
 /// The relying party of one configuration. Cheap to clone; clones share everything.
@@ -58,8 +59,7 @@ pub(crate) struct Shared {
     flights: Flights<UserKey, Landed>,
     /// Whose refresh failed lately.
     failures: Cache<UserKey, Failure>,
-    /// What the requests of sessions get that no token store knows, made once.
-    identities: Cache<SessionId, Arc<Prepared>>,
+    opened_cookies: OpenedCookies,
 }
 
 impl Deref for RelyingParty {
@@ -126,7 +126,7 @@ impl RelyingParty {
             spent: SpentLogins::default(),
             flights: Flights::default(),
             failures: Cache::new(MOST_FAILURES),
-            identities: Cache::new(MOST_IDENTITIES),
+            opened_cookies: OpenedCookies::default(),
             config,
         }));
         relying_party.open_without_io();
@@ -191,4 +191,3 @@ impl RelyingParty {
 /// Refreshes at one provider at once.
 const MOST_REFRESHES: usize = 64;
 const MOST_FAILURES: usize = 10_000;
-const MOST_IDENTITIES: usize = 10_000;

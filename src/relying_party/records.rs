@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, Opened, SessionSettings};
 use crate::error::{Error, Kind};
 use crate::record::Record;
-use crate::session::{SessionHandle, SessionId, UserKey};
+use crate::session::{Session, SessionHandle, SessionId, UserKey};
 use crate::store::{StoreError, TokenStore, Version};
 use crate::wire;
 
@@ -43,12 +43,23 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct CachedRecord {
     record: Option<Record>,
-    /// What each session's requests get, made when it is first asked for.
-    prepared: Box<[OnceLock<Arc<Prepared>>]>,
+    /// The sessions, in the record's order.
+    held: Box<[Held]>,
+    due_at: Option<Timestamp>,
     /// When the load began that brought it, or when the write was acknowledged that made it.
     as_of: Moment,
     revalidating: AtomicBool,
     noticed: AtomicBool,
+}
+
+/// What every request of a session needs of it, side by side: of many sessions none is in the
+/// processor's caches.
+#[derive(Debug)]
+struct Held {
+    id: SessionId,
+    expires_at: Timestamp,
+    /// What its requests get, made when it is first asked for.
+    prepared: OnceLock<Arc<Prepared>>,
 }
 
 /// A moment in this process: the later of two is told for certain, and its age by the clock.
@@ -276,11 +287,16 @@ struct Loaded {
 
 impl CachedRecord {
     fn new(record: Option<Record>, as_of: Moment) -> Self {
-        let sessions = record.as_ref().map_or(0, |record| record.sessions.len());
-        let prepared = (0..sessions).map(|_| OnceLock::new()).collect();
+        let sessions = record.as_ref().map_or([].as_slice(), |record| &record.sessions);
+        let hold = |session: &Session| Held {
+            id: session.id,
+            expires_at: session.expires_at,
+            prepared: OnceLock::new(),
+        };
         Self {
+            held: sessions.iter().map(hold).collect(),
+            due_at: record.as_ref().and_then(Record::due_at),
             record,
-            prepared,
             as_of,
             revalidating: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
@@ -293,14 +309,21 @@ impl CachedRecord {
 
     /// What the requests of `session` get; `None` if it has ended.
     pub(super) fn prepared(&self, session: SessionId, now: Timestamp) -> Option<&Arc<Prepared>> {
-        let record = self.record.as_ref()?;
-        let position = record.sessions.iter().position(|held| held.id == session)?;
-        let session = record.sessions.get(position)?;
-        if session.expires_at <= now {
+        let held = self.held.iter().find(|held| held.id == session)?;
+        if held.expires_at <= now {
             return None;
         }
-        let prepared = self.prepared.get(position)?;
-        Some(prepared.get_or_init(|| Arc::new(Prepared::new(record.principal(session)))))
+        if let Some(prepared) = held.prepared.get() {
+            return Some(prepared);
+        }
+        let record = self.record.as_ref()?;
+        let principal = record.principal(record.session(session)?);
+        Some(held.prepared.get_or_init(|| Arc::new(Prepared::new(principal))))
+    }
+
+    /// Whether it is time for fresh tokens.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due_at| now >= due_at)
     }
 
     /// Whether nobody has asked this before: of many requests one starts what is due.

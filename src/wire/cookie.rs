@@ -1,9 +1,11 @@
 //! Our cookies on the wire: finding them in a request, writing them into an answer (RFC 6265).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use cookie::{Cookie, Expiration, SameSite};
 use http::{HeaderMap, HeaderValue, header};
+use memchr::memmem::Finder;
 
 use crate::clock::Timestamp;
 use crate::pending_login::LoginId;
@@ -35,23 +37,24 @@ impl Cookies {
                 self.write(&session_name(index), &chunk, until, SameSite::Lax)
             })
             .collect();
-        set.extend((set.len()..=MAX_CHUNKS).filter_map(|index| self.delete_sent(request, index)));
+        set.extend(self.delete_sent(request, set.len()));
         set
     }
 
     /// Deletes every chunk of the session cookie: the first always, the others if they were sent.
     pub(crate) fn delete_session(self, request: &HeaderMap) -> Vec<HeaderValue> {
         let first = self.delete(SESSION, SameSite::Lax);
-        first
-            .into_iter()
-            .chain((1..=MAX_CHUNKS).filter_map(|index| self.delete_sent(request, index)))
-            .collect()
+        first.into_iter().chain(self.delete_sent(request, 1)).collect()
     }
 
-    fn delete_sent(self, request: &HeaderMap, index: usize) -> Option<HeaderValue> {
-        let name = session_name(index);
-        values(request, &name).next()?;
-        self.delete(&name, SameSite::Lax)
+    /// Deletes the chunks that were sent, of this index and higher ones.
+    fn delete_sent(self, request: &HeaderMap, lowest: usize) -> Vec<HeaderValue> {
+        let mut sent: Vec<usize> = session_chunks(request).map(|(index, _)| index).collect();
+        sent.retain(|index| *index >= lowest);
+        sent.sort_unstable();
+        sent.dedup();
+        let names = sent.into_iter().map(session_name);
+        names.filter_map(|name| self.delete(&name, SameSite::Lax)).collect()
     }
 
     /// The name of the cookie that keeps the pending login `id`.
@@ -163,12 +166,13 @@ fn spell(cookie: &Cookie<'_>, until: Option<Timestamp>) -> Option<HeaderValue> {
 /// ours only opening tells, so up to [`MAX_CANDIDATES`] are returned. Chunks of several values cannot
 /// be told apart: then there are none.
 pub(crate) fn sessions(request: &HeaderMap) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    values(request, SESSION).take(MAX_CANDIDATES).filter_map(|first| join(first, request))
+    let firsts = session_chunks(request).filter(|(index, _)| *index == 0);
+    firsts.take(MAX_CANDIDATES).filter_map(|(_, first)| join(first, request))
 }
 
 /// Whether the request brought a session cookie, good or bad.
 pub(crate) fn has_session(request: &HeaderMap) -> bool {
-    values(request, SESSION).next().is_some()
+    session_chunks(request).any(|(index, _)| index == 0)
 }
 
 /// The value of a cookie that the request brought exactly once.
@@ -198,7 +202,12 @@ pub(crate) fn announced(value: &[u8]) -> Option<usize> {
 fn join<'a>(first: &'a [u8], request: &HeaderMap) -> Option<Cow<'a, [u8]>> {
     let mut joined = Cow::Borrowed(first);
     for index in 1..announced(first)? {
-        joined.to_mut().extend_from_slice(value(request, &session_name(index))?);
+        let mut chunks = session_chunks(request).filter(|(found, _)| *found == index);
+        let (_, chunk) = chunks.next()?;
+        if chunks.next().is_some() {
+            return None;
+        }
+        joined.to_mut().extend_from_slice(chunk);
     }
     Some(joined)
 }
@@ -207,6 +216,31 @@ fn session_name(index: usize) -> String {
     if index == 0 { SESSION.to_owned() } else { format!("{SESSION}{index}") }
 }
 
+/// The chunks of session cookies that the request brought, as bytes, by their indices.
+fn session_chunks(request: &HeaderMap) -> impl Iterator<Item = (usize, &[u8])> {
+    request.get_all(header::COOKIE).iter().flat_map(|header| {
+        let line = header.as_bytes();
+        FIND_SESSION.find_iter(line).filter_map(|position| chunk_at(line, position))
+    })
+}
+
+/// The chunk whose name begins at `position`; `None` if what stands there is no whole name. It
+/// looks no further around than it must, for the name may be there often.
+fn chunk_at(line: &[u8], position: usize) -> Option<(usize, &[u8])> {
+    let (before, rest) = line.split_at_checked(position)?;
+    let (index, rest) = match rest.get(SESSION.len()..)? {
+        [digit @ b'1'..=b'9', rest @ ..] => (usize::from(digit - b'0'), rest),
+        rest => (0, rest),
+    };
+    let value = trim_start(rest).strip_prefix(b"=")?;
+    if !matches!(trim_end(before), [] | [.., b';']) {
+        return None;
+    }
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    value.get(..end).map(|value| (index, trim(value)))
+}
+
+/// The values of the cookies of this name, as bytes.
 fn values<'a>(request: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
     pairs(request).filter_map(move |pair| {
         let rest = pair.strip_prefix(name.as_bytes())?;
@@ -214,7 +248,7 @@ fn values<'a>(request: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u
     })
 }
 
-/// The name-value pairs of all `Cookie` headers, as bytes.
+/// The name-value pairs of all `Cookie` headers, as bytes, trimmed.
 ///
 /// A pair that is malformed, or another domain's in some foreign encoding, costs only itself. Only
 /// spaces and tabs are trimmed: a name behind another kind of white space is another name.
@@ -230,8 +264,19 @@ fn pairs(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
     bytes
@@ -243,6 +288,9 @@ pub(crate) const SESSION: &str = "AppServiceAuthSession";
 pub(crate) const MAX_LOGINS: usize = 5;
 
 const MOST_LOGINS_READ: usize = 64;
+
+/// Finds where the session cookie's name is. Made once, for every request is looked through.
+static FIND_SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SESSION));
 
 /// Named after the original's guard against redirect loops.
 const RETURNED: &str = "RedirectCount";
@@ -340,6 +388,8 @@ mod tests {
         let tossed = request(&[
             b"other=\xff\xfe; \xe2\x80\x80AppServiceAuthSession=1evil; nameless; =x",
             b"$Version=1; AppServiceAuthSession=1good ; APPSERVICEAUTHSESSION=1evil",
+            b"x=AppServiceAuthSession=1evil; xAppServiceAuthSession=1evil; AppServiceAuthSession",
+            b"x= AppServiceAuthSession=1evil; AppServiceAuthSessionx=1evil; x AppServiceAuthSession=1",
         ]);
 
         assert_eq!(found(&tossed), [b"1good"]);

@@ -2,6 +2,7 @@
 //! under their names is scrubbed, then ours are set.
 
 use bytes::{Bytes, BytesMut};
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -16,15 +17,21 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    let forged = headers.keys().filter(|name| reserved(name.as_str()));
-    for forged in forged.cloned().collect::<Vec<_>>() {
-        headers.remove(forged);
+    if headers.keys().any(|name| reserved(name.as_str())) {
+        let forged = headers.keys().filter(|name| reserved(name.as_str()));
+        for forged in forged.cloned().collect::<Vec<_>>() {
+            headers.remove(forged);
+        }
     }
     scrub_connection(headers);
 }
 
 fn scrub_connection(headers: &mut HeaderMap) {
-    let names_ours = |line: &HeaderValue| tokens(line.as_bytes()).any(reserved_token);
+    // Most lines need no closer look: all of our names begin with an x.
+    let names_ours = |line: &HeaderValue| {
+        memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
+            && tokens(line.as_bytes()).any(reserved_token)
+    };
     if !headers.get_all(header::CONNECTION).iter().any(names_ours) {
         return;
     }
@@ -52,13 +59,11 @@ fn reserved_token(token: &[u8]) -> bool {
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
     // All of ours begin so; most others do not, and need no closer look.
-    if !name.starts_with(['x', 'X']) {
-        return false;
-    }
-    RESERVED.iter().any(|prefix| {
-        name.len() >= prefix.len()
-            && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
-    })
+    matches!(name.as_bytes(), [b'x' | b'X', ..])
+        && RESERVED.iter().any(|prefix| {
+            name.len() >= prefix.len()
+                && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
+        })
 }
 
 const fn fold(byte: u8) -> u8 {
@@ -108,12 +113,12 @@ impl IdentityHeaders {
 /// `private` is put in the place of `public` and `s-maxage`; what is stricter stays.
 pub(crate) fn keep_private(response: &mut HeaderMap) {
     response.append(header::VARY, HeaderValue::from_static("cookie"));
-    let lines = response.get_all(header::CACHE_CONTROL).iter();
-    let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
-    if directives.is_empty() {
-        response.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Entry::Vacant(entry) = response.entry(header::CACHE_CONTROL) {
+        entry.insert(HeaderValue::from_static("private"));
         return;
     }
+    let lines = response.get_all(header::CACHE_CONTROL).iter();
+    let directives: Vec<&[u8]> = lines.flat_map(|line| tokens(line.as_bytes())).collect();
     let is = |directive: &[u8], name: &[u8]| {
         let named = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         named.trim_ascii().eq_ignore_ascii_case(name)
@@ -132,6 +137,15 @@ pub(crate) fn keep_private(response: &mut HeaderMap) {
 enum Line {
     Plain(String),
     Token(Secret<String>),
+}
+
+impl Line {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(value) => value.len(),
+            Self::Token(token) => token.expose().len(),
+        }
+    }
 }
 
 fn token_lines(principal: &Principal, tokens: &TokenSet) -> Vec<(HeaderName, Line)> {
@@ -156,10 +170,9 @@ fn token_lines(principal: &Principal, tokens: &TokenSet) -> Vec<(HeaderName, Lin
     lines
 }
 
-/// Puts all values into one buffer that the headers share, so that setting them on a request
-/// counts up one reference.
+/// Puts all values into one buffer that the headers share.
 fn assemble(lines: Vec<(HeaderName, Line)>) -> IdentityHeaders {
-    let mut buffer = BytesMut::new();
+    let mut buffer = BytesMut::with_capacity(lines.iter().map(|(_, line)| line.len()).sum());
     let mut spans = Vec::with_capacity(lines.len());
     for (name, line) in lines {
         let (value, sensitive) = match &line {

@@ -19,7 +19,7 @@ use crate::principal::{Claim, Identity, ProviderId};
 use crate::seal::{KeyRing, OVERHEAD, Purpose, RandomError};
 use crate::session::{SessionHandle, SessionId, UserKey};
 
-/// What goes into a session cookie.
+/// What a session cookie says.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionCookie {
     pub(crate) handle: SessionHandle,
@@ -29,21 +29,11 @@ pub(crate) struct SessionCookie {
 
 /// What the request's cookies say of a session.
 #[derive(Debug)]
-pub(crate) enum Presented {
+pub(crate) enum Presented<T> {
     Nothing,
     /// There is a session cookie, and none that opens; or several that do.
     Unreadable,
-    Session(SessionHandle, Option<SealedIdentity>),
-}
-
-/// Who the user is, as it stood in a cookie that opened; not read yet.
-#[derive(Debug)]
-pub(crate) struct SealedIdentity(Vec<u8>);
-
-impl SealedIdentity {
-    pub(crate) fn read(&self) -> Option<Identity> {
-        serde_json::from_slice::<StoredIdentity>(&self.0).ok()?.try_into().ok()
-    }
+    Session(SessionHandle, T),
 }
 
 /// Why a session cookie cannot be made.
@@ -73,45 +63,36 @@ pub(crate) fn encode(
     Ok(value)
 }
 
-/// The session that the request's cookies prove.
+/// The session that the request's cookies prove. `open` says what one of them says.
 ///
 /// It takes exactly one that opens. Two that open are two people's, or one person's twice: whoever
 /// put the second there, it is not for us to choose.
-pub(crate) fn find(
+pub(crate) fn find<T>(
     request: &HeaderMap,
-    keys: &KeyRing,
-    now: Timestamp,
-    max_days: u16,
-) -> Presented {
-    let mut opened =
-        cookie::sessions(request).filter_map(|value| decode(&value, keys, now, max_days));
-    let Some((handle, identity)) = opened.next() else {
+    open: impl Fn(&[u8]) -> Option<(SessionHandle, T)>,
+) -> Presented<T> {
+    let mut opened = cookie::sessions(request).filter_map(|value| open(&value));
+    let Some((handle, content)) = opened.next() else {
         let sent = cookie::has_session(request);
         return if sent { Presented::Unreadable } else { Presented::Nothing };
     };
     if opened.all(|(other, _)| other == handle) {
-        Presented::Session(handle, identity)
+        Presented::Session(handle, content)
     } else {
         Presented::Unreadable
     }
 }
 
-type Opened = (SessionHandle, Option<SealedIdentity>);
-
-fn decode(value: &[u8], keys: &KeyRing, now: Timestamp, max_days: u16) -> Option<Opened> {
+/// Opens the value of a session cookie, joined from its chunks.
+pub(crate) fn decode(
+    value: &[u8],
+    keys: &KeyRing,
+    now: Timestamp,
+    max_days: u16,
+) -> Option<SessionCookie> {
     let count = cookie::announced(value)?;
-    let text = value.get(1..)?;
-    // A cookie that only names a session is opened on the stack, for every request brings it.
-    let mut small = [0; SMALL];
-    let mut large = Vec::new();
-    let sealed = if base64::decoded_len_estimate(text.len()) <= SMALL {
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut small).ok()?;
-        small.get_mut(..length)?
-    } else {
-        URL_SAFE_NO_PAD.decode_vec(text, &mut large).ok()?;
-        large.as_mut_slice()
-    };
-    read(keys.open(Purpose::Session, name(count), now, max_days, sealed)?)
+    let mut sealed = URL_SAFE_NO_PAD.decode(value.get(1..)?).ok()?;
+    read(keys.open(Purpose::Session, name(count), now, max_days, &mut sealed)?)
 }
 
 /// The name under which a session of `count` chunks is sealed: the count is as safe as the rest.
@@ -134,7 +115,7 @@ fn write(content: &SessionCookie) -> Vec<u8> {
     plain
 }
 
-fn read(mut plain: &[u8]) -> Option<Opened> {
+fn read(mut plain: &[u8]) -> Option<SessionCookie> {
     let [version] = take(&mut plain)?;
     if version != VERSION {
         return None;
@@ -146,8 +127,11 @@ fn read(mut plain: &[u8]) -> Option<Opened> {
         created_at: Timestamp::from_unix(i64::from_be_bytes(take(&mut plain)?)),
         expires_at: Timestamp::from_unix(i64::from_be_bytes(take(&mut plain)?)),
     };
-    let identity = (!plain.is_empty()).then(|| SealedIdentity(plain.to_vec()));
-    Some((handle, identity))
+    if plain.is_empty() {
+        return Some(SessionCookie { handle, identity: None });
+    }
+    let identity: StoredIdentity = serde_json::from_slice(plain).ok()?;
+    Some(SessionCookie { handle, identity: Some(identity.try_into().ok()?) })
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -197,8 +181,6 @@ impl TryFrom<StoredIdentity> for Identity {
 pub(crate) struct MalformedIdentity;
 
 const VERSION: u8 = 1;
-/// More bytes than the seal of a session has that a token store knows.
-const SMALL: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -247,10 +229,12 @@ mod tests {
     }
 
     fn found(values: &[&str]) -> Option<(SessionHandle, Option<Identity>)> {
-        match find(&sent(values), &keys(0), NOW, 93) {
-            Presented::Session(handle, identity) => {
-                Some((handle, identity.map(|identity| identity.read().unwrap())))
-            }
+        let open = |value: &[u8]| {
+            let SessionCookie { handle, identity } = decode(value, &keys(0), NOW, 93)?;
+            Some((handle, identity))
+        };
+        match find(&sent(values), open) {
+            Presented::Session(handle, identity) => Some((handle, identity)),
             Presented::Nothing | Presented::Unreadable => None,
         }
     }

@@ -182,6 +182,13 @@ impl FakeProvider {
         self.state().refuses_with = Some((error.to_owned(), description.to_owned()));
     }
 
+    /// Forgets what it was asked and what it has issued: of a million sign-ins that is a lot.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.asked.clear();
+        state.issued.clear();
+    }
+
     /// Honest again, in everything but its keys.
     pub fn be_honest(&self) {
         let mut state = self.state();

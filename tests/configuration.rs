@@ -265,7 +265,7 @@ fn a_provider_without_what_it_needs_is_refused() {
     }
     refused(
         r#"{"identityProviders": {"openIdConnectProviders": {"my-op": {"registration": {"clientId": "id"}}}}}"#,
-        "identityProviders.customOpenIdConnectProviders.my-op: a provider's name has 1 to 64 \
+        "identityProviders.openIdConnectProviders.my-op: a provider's name has 1 to 64 \
          letters, digits or _; choose another",
     );
     for (parameter, problem) in [

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::clock::{Clock, SystemClock};
 use crate::http_client::HttpClient;
-use crate::provider::OpenIdConnect;
+use crate::provider::Provider;
 use crate::seal::Key;
 use crate::store::TokenStore;
 
@@ -39,7 +39,7 @@ pub struct ConfigBuilder {
     pub(super) api_prefix: Option<String>,
     pub(super) logout_path: Option<String>,
     pub(super) external_urls: Vec<String>,
-    pub(super) providers: Vec<OpenIdConnect>,
+    pub(super) providers: Vec<Provider>,
     pub(super) redirect_to: Option<String>,
     pub(super) unauthenticated: Option<Unauthenticated>,
     pub(super) excluded_paths: Vec<String>,
@@ -136,9 +136,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds an identity provider. Names must differ, also in case.
-    pub fn provider(mut self, provider: OpenIdConnect) -> Self {
-        self.providers.push(provider);
+    /// Adds an [identity provider](crate::provider). Names must differ, also in case.
+    pub fn provider(mut self, provider: impl Into<Provider>) -> Self {
+        self.providers.push(provider.into());
         self
     }
 

@@ -1,9 +1,9 @@
 //! The checks that every configuration passes.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::paths::PathPatterns;
+use super::providers::check_providers;
 use super::{
     ConfigBuilder, ConfigError, Keys, SessionLifetime, SessionSettings, Settings, StoreChoice,
     Unauthenticated,
@@ -11,7 +11,7 @@ use super::{
 use crate::api_prefix::ApiPrefix;
 use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
-use crate::provider::{IssuerSource, OpenIdConnect, max_age};
+use crate::provider::Provider;
 use crate::return_to::Destinations;
 use crate::seal::{Key, MAX_APP_ID};
 use crate::store::Scope;
@@ -132,79 +132,9 @@ impl ConfigBuilder {
     }
 }
 
-fn check_providers(
-    providers: Vec<OpenIdConnect>,
-) -> Result<Vec<(ProviderId, OpenIdConnect)>, ConfigError> {
-    let mut names = HashSet::new();
-    let mut checked = Vec::with_capacity(providers.len());
-    for provider in providers {
-        let id = check_provider(&provider)?;
-        if !names.insert(id.as_str().to_ascii_lowercase()) {
-            let problem = "there are two providers of this name; names must differ, also in case";
-            return Err(ConfigError::new(setting_of(&provider.name), problem));
-        }
-        checked.push((id, provider));
-    }
-    Ok(checked)
-}
-
-fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
-    let setting = setting_of(&provider.name);
-    let fail =
-        |member: &str, problem: &str| Err(ConfigError::new(format!("{setting}.{member}"), problem));
-    let id = check_name(&provider.name)?;
-    if provider.client_id.is_empty() {
-        return fail(
-            "registration.clientId",
-            "is empty; set it to the id that the provider gave you",
-        );
-    }
-    if provider.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        return fail("registration.clientCredential", "the secret is empty; set it");
-    }
-    if provider.id_token_secret().is_err() {
-        return fail(
-            "registration.clientCredential",
-            "ID tokens are signed with the client secret, and it is missing or too weak for that; \
-             have the provider make one of at least 32 random bytes",
-        );
-    }
-    if max_age(&provider.login_parameters) == Some(None) {
-        return fail("login.loginParameterNames", "max_age must be a number of seconds");
-    }
-    if provider.source.candidates().is_err() {
-        let (member, problem) = match provider.source {
-            IssuerSource::Issuer(_) => (
-                "issuer",
-                "must be an https address (or http on loopback), written as the provider writes it",
-            ),
-            IssuerSource::MetadataUrl(_) => (
-                "wellKnownOpenIdConfiguration",
-                "must be an https address (or http on loopback) that ends in \
-                 /.well-known/openid-configuration",
-            ),
-        };
-        return fail(&format!("registration.openIdConnectConfiguration.{member}"), problem);
-    }
-    Ok(id)
-}
-
-/// Reads the name of a provider.
-pub(super) fn check_name(name: &str) -> Result<ProviderId, ConfigError> {
-    let Some(id) = ProviderId::parse(name) else {
-        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
-        return Err(ConfigError::new(setting_of(name), problem));
-    };
-    if FIXED_WORDS.contains(&name.to_ascii_lowercase().as_str()) {
-        let problem = "this name is one of our own routes; choose another";
-        return Err(ConfigError::new(setting_of(name), problem));
-    }
-    Ok(id)
-}
-
 fn check_redirect(
     named: Option<String>,
-    providers: &[(ProviderId, OpenIdConnect)],
+    providers: &[(ProviderId, Provider)],
     unauthenticated: Unauthenticated,
 ) -> Result<Option<ProviderId>, ConfigError> {
     const SETTING: &str = "globalValidation.redirectToProvider";
@@ -234,14 +164,7 @@ fn check_logout_path(path: String) -> Result<String, ConfigError> {
     Err(ConfigError::new("login.routes.logoutEndpoint", problem))
 }
 
-fn setting_of(provider: &str) -> String {
-    let name: String = provider.chars().filter(|c| !c.is_control()).take(64).collect();
-    format!("identityProviders.customOpenIdConnectProviders.{name}")
-}
-
 const MAX_KEYS: usize = 4;
 /// Ten years. Longer ones are mistakes, and the day in a seal must reach back that far.
 const MAX_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
 const MAX_LOGIN: Duration = Duration::from_secs(86_400);
-/// What follows `/.auth/login/` beside providers' names.
-const FIXED_WORDS: [&str; 3] = ["done", "complete", "iframereceiver"];

@@ -11,6 +11,7 @@ mod env;
 mod error;
 mod open;
 pub(crate) mod paths;
+mod providers;
 mod time_span;
 
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::http_client::HttpClient;
 use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
-use crate::provider::OpenIdConnect;
+use crate::provider::Provider;
 use crate::return_to::Destinations;
 use crate::seal::Key;
 use crate::store::TokenStore;
@@ -97,7 +98,7 @@ pub(crate) struct Settings {
     pub(crate) api_prefix: ApiPrefix,
     pub(crate) logout_path: Option<String>,
     pub(crate) destinations: Destinations,
-    pub(crate) providers: Vec<(ProviderId, OpenIdConnect)>,
+    pub(crate) providers: Vec<(ProviderId, Provider)>,
     pub(crate) redirect_to: Option<ProviderId>,
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) excluded: PathPatterns,

@@ -5,9 +5,50 @@
 
 mod claims;
 mod openid_connect;
+mod registration;
 
 pub use openid_connect::{IssuerSource, OpenIdConnect};
-pub(crate) use openid_connect::{Stated, max_age};
+pub(crate) use registration::{Registration, max_age};
 
 pub use crate::oauth::authorization::ResponseMode;
 pub use crate::oauth::token::ClientAuthentication;
+use crate::principal::Identity;
+
+/// One identity provider of a [configuration](crate::ConfigBuilder::provider): whichever of those
+/// in this module it was made from.
+#[derive(Clone, Debug)]
+pub struct Provider(pub(crate) Protocol);
+
+/// What is spoken with a provider, and all that it needs. Providers are many; these are few.
+#[derive(Clone, Debug)]
+pub(crate) enum Protocol {
+    OpenIdConnect(OpenIdConnect),
+}
+
+impl Provider {
+    pub(crate) const fn registration(&self) -> &Registration {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => &settings.registration,
+        }
+    }
+
+    /// How the provider hands its answers to the browser.
+    pub(crate) const fn response_mode(&self) -> ResponseMode {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => settings.response_mode,
+        }
+    }
+}
+
+impl From<OpenIdConnect> for Provider {
+    fn from(settings: OpenIdConnect) -> Self {
+        Self(Protocol::OpenIdConnect(settings))
+    }
+}
+
+/// An identity, and where in its claims those begin that no ID token stated.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    pub(crate) identity: Identity,
+    pub(crate) told_from: usize,
+}

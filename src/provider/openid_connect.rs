@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::claims;
+use super::registration::Registration;
+use super::{Stated, claims};
 use crate::oauth::authorization::ResponseMode;
 use crate::oauth::discovery::{self, DiscoveryError, OPENID_CONFIGURATION};
 use crate::oauth::id_token::{DEFAULT_SKEW, MAX_SKEW};
@@ -29,14 +30,8 @@ use crate::secret::Secret;
 /// Register `<origin>/.auth/login/<name>/callback` as the redirect URI at the provider.
 #[derive(Clone, Debug)]
 pub struct OpenIdConnect {
-    pub(crate) name: String,
+    pub(crate) registration: Registration,
     pub(crate) source: IssuerSource,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Option<Secret<String>>,
-    pub(crate) client_authentication: Option<ClientAuthentication>,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) login_parameters: Vec<(String, String)>,
-    pub(crate) visitor_parameters: Vec<String>,
     pub(crate) response_mode: ResponseMode,
     pub(crate) name_claim: Option<String>,
     pub(crate) trusted_audiences: Vec<String>,
@@ -95,15 +90,12 @@ impl OpenIdConnect {
     }
 
     fn from_source(name: String, source: IssuerSource, client_id: String) -> Self {
+        let setting = format!("identityProviders.customOpenIdConnectProviders.{name}");
         Self {
-            name,
+            registration: Registration::new(setting, name, client_id)
+                .scopes(DEFAULT_SCOPES)
+                .visitor_parameters(VISITOR_PARAMETERS),
             source,
-            client_id,
-            client_secret: None,
-            client_authentication: None,
-            scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
-            login_parameters: Vec::new(),
-            visitor_parameters: VISITOR_PARAMETERS.map(str::to_owned).to_vec(),
             response_mode: ResponseMode::default(),
             name_claim: None,
             trusted_audiences: Vec::new(),
@@ -115,7 +107,7 @@ impl OpenIdConnect {
     /// Our secret at the provider.
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<Secret<String>>) -> Self {
-        self.client_secret = Some(secret.into());
+        self.registration.client_secret = Some(secret.into());
         self
     }
 
@@ -123,7 +115,7 @@ impl OpenIdConnect {
     /// say, `client_secret_basic` before `client_secret_post`.
     #[must_use]
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
-        self.client_authentication = Some(method);
+        self.registration.client_authentication = Some(method);
         self
     }
 
@@ -131,9 +123,10 @@ impl OpenIdConnect {
     /// tokens usually need `offline_access`.
     #[must_use]
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
-        if !self.scopes.iter().any(|scope| scope == "openid") {
-            self.scopes.insert(0, "openid".to_owned());
+        self.registration = self.registration.scopes(scopes);
+        let scopes = &mut self.registration.scopes;
+        if !scopes.iter().any(|scope| scope == "openid") {
+            scopes.insert(0, "openid".to_owned());
         }
         self
     }
@@ -143,7 +136,7 @@ impl OpenIdConnect {
     /// does not show so recent a sign-in (`auth_time`) signs nobody in.
     #[must_use]
     pub fn login_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.login_parameters.push((name.into(), value.into()));
+        self.registration.login_parameters.push((name.into(), value.into()));
         self
     }
 
@@ -161,7 +154,7 @@ impl OpenIdConnect {
         mut self,
         names: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.visitor_parameters = names.into_iter().map(Into::into).collect();
+        self.registration = self.registration.visitor_parameters(names);
         self
     }
 
@@ -216,33 +209,8 @@ impl OpenIdConnect {
         if !self.id_tokens_signed_with_secret {
             return Ok(None);
         }
-        let secret = self.client_secret.as_ref().ok_or(JwsError::WeakSecret)?;
+        let secret = self.registration.client_secret.as_ref().ok_or(JwsError::WeakSecret)?;
         SharedSecret::new(secret).map(Some)
-    }
-
-    /// The scopes as the protocol writes them.
-    pub(crate) fn scope(&self) -> String {
-        self.scopes.join(" ")
-    }
-
-    /// The further parameters of one authorization request: the visitor's, then the configured,
-    /// for of two with one name the first counts.
-    pub(crate) fn further_parameters(&self, visitor: &[(String, String)]) -> Vec<(String, String)> {
-        let visitor = visitor.iter().filter(|(name, value)| self.may_choose(name, value));
-        visitor.chain(&self.login_parameters).cloned().collect()
-    }
-
-    fn may_choose(&self, name: &String, value: &str) -> bool {
-        let allowed = name != "scope" && self.visitor_parameters.contains(name);
-        allowed && (name != MAX_AGE || self.may_choose_max_age(value))
-    }
-
-    /// What the provider might read otherwise than we do would be asked for and not checked; and a
-    /// visitor may want a more recent sign-in than the configuration, never an older one.
-    fn may_choose_max_age(&self, value: &str) -> bool {
-        let configured = max_age(&self.login_parameters).flatten();
-        let chosen = seconds(value);
-        chosen.is_some_and(|chosen| configured.is_none_or(|configured| chosen <= configured))
     }
 
     /// Who the user is: by what their ID token states, and for what it leaves open, by what they
@@ -282,13 +250,6 @@ impl OpenIdConnect {
     }
 }
 
-/// An identity, and where in its claims those begin that no ID token stated.
-#[derive(Debug)]
-pub(crate) struct Stated {
-    pub(crate) identity: Identity,
-    pub(crate) told_from: usize,
-}
-
 impl IssuerSource {
     /// The issuers that a metadata document from here may name, and the document's address.
     pub(crate) fn candidates(&self) -> Result<(Vec<Issuer>, Url), DiscoveryError> {
@@ -309,18 +270,6 @@ impl IssuerSource {
     }
 }
 
-/// The `max_age` among `parameters` (OpenID Connect Core §3.1.2.1); `Some(None)` if there is one
-/// that is no number of seconds.
-pub(crate) fn max_age(parameters: &[(String, String)]) -> Option<Option<u64>> {
-    parameters.iter().find(|(name, _)| name == MAX_AGE).map(|(_, value)| seconds(value))
-}
-
-fn seconds(value: &str) -> Option<u64> {
-    // `parse` would take a sign, too.
-    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten()
-}
-
-const MAX_AGE: &str = "max_age";
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 const NAME_CLAIMS: [&str; 3] = ["name", "preferred_username", "email"];
 const VISITOR_PARAMETERS: [&str; 8] = [
@@ -330,7 +279,7 @@ const VISITOR_PARAMETERS: [&str; 8] = [
     "access_type",
     "acr_values",
     "hd",
-    MAX_AGE,
+    "max_age",
     "ui_locales",
 ];
 
@@ -378,25 +327,9 @@ mod tests {
     }
 
     #[test]
-    fn oc_22_a_visitor_passes_only_what_is_allowed_and_never_scopes() {
-        let provider = provider().login_parameter("prompt", "consent").visitor_parameters([
-            "prompt",
-            "scope",
-            "login_hint",
-        ]);
-        let visitor: Vec<_> = [("scope", "admin"), ("login_hint", "a"), ("x", "y")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec();
-
-        let further = provider.further_parameters(&visitor);
-        let names: Vec<_> = further.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["login_hint", "prompt"]);
-    }
-
-    #[test]
     fn openid_is_always_asked_for() {
-        assert_eq!(provider().scope(), "openid profile email");
-        assert_eq!(provider().scopes(["email"]).scope(), "openid email");
+        assert_eq!(provider().registration.scope(), "openid profile email");
+        assert_eq!(provider().scopes(["email"]).registration.scope(), "openid email");
     }
 
     #[test]

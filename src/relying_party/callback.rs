@@ -1,10 +1,10 @@
 //! Back from the provider: a login has its answer, and everything about it is checked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::openid_connect::OpenIdProvider;
 use super::{Provider, RelyingParty};
 use crate::config::Opened;
 use crate::error::{Error, Kind};
@@ -13,15 +13,13 @@ use crate::oauth::authorization::{
     AuthorizationError, AuthorizationResponse, VerifiedCode, VerifiedResponse,
 };
 use crate::oauth::discovery::Metadata;
-use crate::oauth::id_token::{self, Delivery, Expected, IdToken, IdTokenError};
-use crate::oauth::json::Object;
-use crate::oauth::jwa::Algorithm;
-use crate::oauth::jwk::KeySet;
-use crate::oauth::jws::{JwsError, Keys};
 use crate::oauth::token::{self, TokenResponse};
-use crate::oauth::userinfo;
 use crate::pending_login::PendingLogin;
+use crate::principal::Subject;
+use crate::provider::{Protocol, Stated};
+use crate::record::Original;
 use crate::return_to::ReturnTo;
+use crate::session::Authentication;
 use crate::token::TokenSet;
 use crate::wire;
 
@@ -144,92 +142,12 @@ impl RelyingParty {
             .ok_or(Kind::NoSuchLogin)?;
         let answer = http_client::send(self.http_client()?, request).await?;
         let TokenResponse { tokens } = TokenResponse::parse(&answer, self.now())?;
-        let id_token = self.verify_id_token(callback, &tokens).await?;
-        let userinfo = self.userinfo(metadata, &tokens, &id_token).await?;
-        Ok(Proof { tokens, id_token, userinfo })
-    }
-
-    async fn verify_id_token(
-        &self,
-        callback: &Callback<'_>,
-        tokens: &TokenSet,
-    ) -> Result<IdToken, Error> {
-        let Callback { provider, metadata, code, .. } = callback;
-        let pending = callback.pending();
-        let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
-        let expected = Expected {
-            nonce: self.settings().validate_nonce.then_some(&pending.nonce),
-            code: Some(code.code()),
-            max_age: pending.max_age.map(Duration::from_secs),
-            ..self.expected(provider, metadata, tokens)
-        };
-        self.verified(provider, metadata, |keys, algorithms| {
-            id_token::verify(token.expose(), keys, algorithms, &expected)
-        })
-        .await
-    }
-
-    /// What any ID token of `provider` must say that comes from its token endpoint with `tokens`.
-    pub(super) fn expected<'a>(
-        &self,
-        provider: &'a Provider,
-        metadata: &'a Metadata,
-        tokens: &'a TokenSet,
-    ) -> Expected<'a> {
-        Expected {
-            issuer: &metadata.issuer,
-            client_id: &provider.settings.client_id,
-            trusted_audiences: &provider.settings.trusted_audiences,
-            nonce: None,
-            access_token: tokens.access_token.as_ref(),
-            code: None,
-            delivery: Delivery::TokenEndpoint,
-            max_age: None,
-            acr_values: &[],
-            now: self.now(),
-            skew: provider.settings.clock_skew,
-        }
-    }
-
-    /// Verifies with the secret that the provider signs with, if it is configured so. Else with its
-    /// keys, and once again with newly fetched ones if the one wanted is not among them: the
-    /// provider may have changed its keys since.
-    pub(super) async fn verified(
-        &self,
-        provider: &Provider,
-        metadata: &Metadata,
-        verify: impl Fn(Keys<'_>, &[Algorithm]) -> Result<IdToken, IdTokenError>,
-    ) -> Result<IdToken, Error> {
-        let capabilities = &metadata.capabilities;
-        if let Some(secret) = provider.settings.id_token_secret().map_err(IdTokenError::from)? {
-            let algorithms = capabilities.symmetric_signing_algorithms();
-            return Ok(verify(Keys::Shared(&secret), &algorithms)?);
-        }
-        let algorithms = capabilities.public_signing_algorithms();
-        let verify = |keys: Arc<KeySet>| verify(Keys::Published(&keys), &algorithms);
-        match verify(self.keys(provider, metadata).await?) {
-            Err(IdTokenError::Signature(JwsError::NoMatchingKey)) => {
-                Ok(verify(self.keys_again(provider, metadata).await?)?)
+        match &provider.settings.0 {
+            Protocol::OpenIdConnect(settings) => {
+                let op = OpenIdProvider { provider, settings, metadata };
+                self.prove_by_id_token(op, callback, tokens).await
             }
-            verified => Ok(verified?),
         }
-    }
-
-    async fn userinfo(
-        &self,
-        metadata: &Metadata,
-        tokens: &TokenSet,
-        id_token: &IdToken,
-    ) -> Result<Option<Object>, Error> {
-        let (Some(endpoint), Some(access_token)) =
-            (&metadata.endpoints.userinfo, &tokens.access_token)
-        else {
-            return Ok(None);
-        };
-        let request = userinfo::request(endpoint, access_token)?;
-        let answer = http_client::send(self.http_client()?, request).await?;
-        let expected = userinfo::Expected { subject: id_token.subject(), signed: None };
-        Ok(Some(userinfo::parse(&answer, &expected)?))
     }
 }
 
@@ -248,12 +166,17 @@ impl Callback<'_> {
     }
 }
 
-/// What a code was redeemed for, checked.
+/// What a code was redeemed for, checked: the tokens, and who has signed in.
 #[derive(Debug)]
 pub(super) struct Proof {
     pub(super) tokens: TokenSet,
-    pub(super) id_token: IdToken,
-    pub(super) userinfo: Option<Object>,
+    pub(super) subject: Subject,
+    pub(super) stated: Stated,
+    /// What later ID tokens must repeat; `None` if the provider knows none.
+    pub(super) original: Option<Original>,
+    /// The provider's own name for its session with the user.
+    pub(super) provider_sid: Option<String>,
+    pub(super) authentication: Authentication,
 }
 
 /// How long a browser counts as one that has just come back.

@@ -15,6 +15,7 @@ use crate::error::{Error, Kind};
 use crate::http_client;
 use crate::oauth::discovery::{DiscoveryError, Metadata};
 use crate::oauth::jwk::KeySet;
+use crate::provider::Protocol;
 
 /// The documents of one provider.
 #[derive(Debug, Default)]
@@ -56,7 +57,8 @@ impl RelyingParty {
     }
 
     async fn fetch_metadata(&self, provider: &Provider) -> Result<Metadata, Error> {
-        let (issuers, url) = provider.settings.source.candidates()?;
+        let Protocol::OpenIdConnect(settings) = &provider.settings.0;
+        let (issuers, url) = settings.source.candidates()?;
         let document = self.fetch("metadata", &url).await?;
         let mut refused = DiscoveryError::IssuerMismatch;
         for issuer in &issuers {

@@ -45,14 +45,15 @@ impl RelyingParty {
     ) -> Result<Begun, Error> {
         let opened = self.config.opened().await?;
         let metadata = self.metadata(provider).await?;
-        let further = provider.settings.further_parameters(&beginning.parameters);
+        let registration = provider.settings.registration();
+        let further = registration.further_parameters(&beginning.parameters);
         let pending = self.pending(provider, &metadata, &beginning, &further).await?;
         let request = AuthorizationRequest {
             endpoint: &metadata.endpoints.authorization,
-            client_id: &provider.settings.client_id,
+            client_id: &registration.client_id,
             redirect_uri: &self.redirect_uri(&provider.id),
-            scope: &provider.settings.scope(),
-            response_mode: provider.settings.response_mode,
+            scope: &registration.scope(),
+            response_mode: provider.settings.response_mode(),
             pending: &pending,
             further: &further,
         };
@@ -103,7 +104,7 @@ impl RelyingParty {
     ) -> Result<Vec<HeaderValue>, Error> {
         let value = wire::login::encode(pending, &opened.keys, pending.started_at)?;
         let until = pending.started_at.after(self.settings().login_timeout);
-        let posted = provider.settings.response_mode == ResponseMode::FormPost;
+        let posted = provider.settings.response_mode() == ResponseMode::FormPost;
         let begun = self.cookies.logins(request);
         let surplus = (begun.len() + 1).saturating_sub(MAX_LOGINS);
         let dropped = begun.iter().take(surplus);

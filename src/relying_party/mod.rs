@@ -10,6 +10,7 @@ mod flight;
 mod login;
 mod logout;
 mod opened_cookies;
+mod openid_connect;
 mod records;
 mod refresh;
 mod sign_in;
@@ -39,7 +40,7 @@ use crate::http_client::{self, HttpClient};
 use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
-use crate::provider::OpenIdConnect;
+use crate::provider;
 use crate::session::UserKey;
 use crate::wire::cookie::Cookies;
 
@@ -74,7 +75,7 @@ impl Deref for RelyingParty {
 #[derive(Debug)]
 pub(crate) struct Provider {
     pub(crate) id: ProviderId,
-    pub(crate) settings: OpenIdConnect,
+    pub(crate) settings: provider::Provider,
     pub(crate) documents: Documents,
     /// Permits to ask for fresh tokens: an outage that ends must not become a storm.
     pub(crate) refreshing: Semaphore,
@@ -94,10 +95,11 @@ impl Provider {
         } else {
             ClientAuthentication::ClientSecretBasic
         };
+        let registration = self.settings.registration();
         Client {
-            id: &self.settings.client_id,
-            secret: self.settings.client_secret.as_ref(),
-            authentication: self.settings.client_authentication.unwrap_or(discovered),
+            id: &registration.client_id,
+            secret: registration.client_secret.as_ref(),
+            authentication: registration.client_authentication.unwrap_or(discovered),
         }
     }
 }

@@ -10,12 +10,10 @@ use super::callback::{Callback, Proof};
 use super::records::{Change, Records};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::oauth::id_token::IdToken;
 use crate::principal::{Identity, Issuer, Subject};
-use crate::provider::{OpenIdConnect, Stated};
 use crate::record::{Grant, Record};
 use crate::seal::random;
-use crate::session::{Authentication, Session, SessionHandle, SessionId, UserKey};
+use crate::session::{Session, SessionHandle, SessionId, UserKey};
 use crate::store::StoreError;
 use crate::wire::session::SessionCookie;
 
@@ -27,11 +25,11 @@ impl RelyingParty {
         proof: Proof,
     ) -> Result<Vec<HeaderValue>, Error> {
         let (provider, issuer) = (callback.provider, &callback.metadata.issuer);
-        let subject = proof.id_token.subject().clone();
+        let subject = proof.subject.clone();
         let user_ids = &self.config.opened().await?.user_ids;
         let user = user_ids.user_key(&provider.id, issuer, &subject);
         let session = self.new_session(&proof, callback.request)?;
-        let grant = new_grant(callback, proof, self.now());
+        let grant = new_grant(proof, self.now());
         let cookie = match self.records().await? {
             Some(records) => {
                 let arrival = Arrival { user, issuer, subject: &subject, session, grant };
@@ -50,8 +48,8 @@ impl RelyingParty {
             renewed_at: now,
             expires_at: self.settings().session.expiry(now, proof.tokens.expires_at),
             device: device(request),
-            provider_sid: proof.id_token.sid().map(str::to_owned),
-            authentication: authentication(&proof.id_token),
+            provider_sid: proof.provider_sid.clone(),
+            authentication: proof.authentication.clone(),
         })
     }
 
@@ -125,28 +123,15 @@ fn handle(user: UserKey, session: &Session, generation: u64) -> SessionHandle {
     SessionHandle { user, session: id, generation, created_at, expires_at }
 }
 
-fn new_grant(callback: &Callback<'_>, proof: Proof, now: Timestamp) -> Grant {
-    let Proof { tokens, id_token, userinfo } = proof;
-    let told = userinfo.as_ref().map(OpenIdConnect::told).unwrap_or_default();
-    let provider = callback.provider;
-    let subject = id_token.subject().as_str();
-    let Stated { identity, told_from } =
-        provider.settings.identity(&provider.id, subject, id_token.claims(), &told);
+fn new_grant(proof: Proof, now: Timestamp) -> Grant {
+    let Proof { tokens, stated, original, .. } = proof;
     Grant {
         generation: 0,
         issued_at: now,
         tokens: Arc::new(tokens),
-        identity,
-        told_from,
-        original: Some(id_token.original()),
-    }
-}
-
-fn authentication(id_token: &IdToken) -> Authentication {
-    Authentication {
-        time: id_token.auth_time().map(Timestamp::as_unix),
-        context: id_token.acr().map(str::to_owned),
-        methods: id_token.amr().into_iter().map(str::to_owned).collect(),
+        identity: stated.identity,
+        told_from: stated.told_from,
+        original,
     }
 }
 

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{ConfigBuilder, ConfigError, SessionLifetime, StoreChoice, Unauthenticated};
-use crate::provider::{ClientAuthentication, IssuerSource, OpenIdConnect, ResponseMode};
+use crate::provider::{
+    ClientAuthentication, IssuerSource, OpenIdConnect, Protocol, Provider, ResponseMode,
+};
 use crate::store::Scope;
 
 fn read(json: &str, environment: &[(&str, &str)]) -> ConfigBuilder {
@@ -48,7 +50,14 @@ fn hex_key(first: u8) -> String {
 fn provider(json: &str) -> OpenIdConnect {
     let file =
         format!(r#"{{"identityProviders": {{"openIdConnectProviders": {{"op": {json}}}}}}}"#);
-    read(&file, &[("OP_AUTHENTICATION_SECRET", "s")]).providers.remove(0)
+    only(read(&file, &[("OP_AUTHENTICATION_SECRET", "s")]))
+}
+
+/// The one OpenID provider that `builder` has.
+fn only(builder: ConfigBuilder) -> OpenIdConnect {
+    let [Provider(protocol)] = <[_; 1]>::try_from(builder.providers).unwrap();
+    let Protocol::OpenIdConnect(provider) = protocol;
+    provider
 }
 
 const REGISTRATION: &str = r#""registration": {"clientId": "id", "openIdConnectConfiguration": {"issuer": "https://op.example"}}"#;
@@ -85,15 +94,17 @@ fn a_file_from_azures_documentation_is_read_unchanged() {
     assert_eq!(settings.login_timeout, secs(300));
     let StoreChoice::File(Some(directory)) = &settings.token_store else { panic!("no directory") };
     assert_eq!(directory, Path::new("/home/data/.auth/tokens"));
-    let [(_, auth0)] = settings.providers.as_slice() else { panic!("not one provider") };
-    assert_eq!(auth0.client_id, "a1B2c3");
-    assert!(auth0.client_secret.as_ref().unwrap().matches("s3cr3t"));
-    assert_eq!(auth0.client_authentication, Some(ClientAuthentication::ClientSecretPost));
+    let [(_, provider)] = settings.providers.as_slice() else { panic!("not one provider") };
+    let Protocol::OpenIdConnect(auth0) = &provider.0;
+    let registration = &auth0.registration;
+    assert_eq!(registration.client_id, "a1B2c3");
+    assert!(registration.client_secret.as_ref().unwrap().matches("s3cr3t"));
+    assert_eq!(registration.client_authentication, Some(ClientAuthentication::ClientSecretPost));
     let url = "https://example.eu.auth0.com/.well-known/openid-configuration";
     assert_eq!(auth0.source, IssuerSource::MetadataUrl(url.to_owned()));
-    assert_eq!(auth0.scope(), "openid profile email offline_access");
+    assert_eq!(registration.scope(), "openid profile email offline_access");
     let parameter = ("audience".to_owned(), "https://api.example/?a=b".to_owned());
-    assert_eq!(auth0.login_parameters, [parameter]);
+    assert_eq!(registration.login_parameters, [parameter]);
     assert!(auth0.name_claim.as_ref().unwrap().ends_with("/claims/name"));
 }
 
@@ -301,7 +312,7 @@ fn a_provider_is_found_by_metadata_before_issuer_and_by_our_issuer_before_both()
             r#"{{"identityProviders": {{"openIdConnectProviders": {{"op": {{"registration": {{"clientId": "id", "openIdConnectConfiguration": {addresses}}}}}}}}},
                 "easyauth": {{"providers": {{"op": {ours}}}}}}}"#
         );
-        read(&json, &[("OP_AUTHENTICATION_SECRET", "s")]).providers.remove(0).source
+        only(read(&json, &[("OP_AUTHENTICATION_SECRET", "s")])).source
     };
     let issuer = |issuer: &str| IssuerSource::Issuer(issuer.to_owned());
     let all = r#"{"wellKnownOpenIdConfiguration": "https://m.example", "issuer": "https://i.example",
@@ -319,15 +330,17 @@ fn what_azure_cannot_say_of_a_provider_stands_in_our_part() {
         r#"{{"identityProviders": {{"customOpenIdConnectProviders": {{"op": {{{REGISTRATION}}}}}}},
             "easyauth": {{"providers": {{"op": {{"responseMode": "form_post", "publicClient": true}}}}}}}}"#
     );
-    let provider = read(&json, &[]).providers.remove(0);
+    let provider = only(read(&json, &[]));
 
     assert_eq!(provider.response_mode, ResponseMode::FormPost);
-    assert!(provider.client_secret.is_none());
+    assert!(provider.registration.client_secret.is_none());
 }
 
 #[test]
 fn scopes_and_parameters_have_two_spellings() {
-    let scope = |login: &str| provider(&format!(r#"{{{REGISTRATION}, "login": {login}}}"#)).scope();
+    let scope = |login: &str| {
+        provider(&format!(r#"{{{REGISTRATION}, "login": {login}}}"#)).registration.scope()
+    };
 
     assert_eq!(scope("{}"), "openid profile email");
     assert_eq!(scope(r#"{"scopes": []}"#), "openid profile email");
@@ -336,7 +349,7 @@ fn scopes_and_parameters_have_two_spellings() {
     for spelling in ["loginParameterNames", "loginParameters"] {
         let login = format!(r#"{{{REGISTRATION}, "login": {{"{spelling}": ["a=b=c", "d="]}}}}"#);
         let expected = [("a", "b=c"), ("d", "")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(provider(&login).login_parameters, expected);
+        assert_eq!(provider(&login).registration.login_parameters, expected);
     }
 }
 
@@ -346,7 +359,7 @@ fn the_method_of_authentication_is_the_files_or_left_to_the_metadata() {
         let json = format!(
             r#"{{"registration": {{"clientId": "id", "clientCredential": {credential}, "openIdConnectConfiguration": {{"issuer": "https://op.example"}}}}}}"#
         );
-        provider(&json).client_authentication
+        provider(&json).registration.client_authentication
     };
 
     assert_eq!(method("{}"), None);

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 
+use super::super::openid_connect::OpenIdProvider;
 use super::super::{Provider, RelyingParty};
 use super::{NotRefreshed, broken_off};
-use crate::error::{Error, Kind};
 use crate::http_client;
 use crate::oauth::discovery::Metadata;
-use crate::oauth::id_token::{IdToken, IdTokenError, refreshed};
 use crate::oauth::token::{self, TokenError, TokenResponse};
-use crate::provider::Stated;
+use crate::provider::{Protocol, Stated};
 use crate::record::{Grant, Record};
 use crate::token::TokenSet;
 
@@ -56,12 +55,12 @@ impl RelyingParty {
         mut tokens: TokenSet,
     ) -> Result<Grant, NotRefreshed> {
         let earlier = &record.grant;
-        let id_token = self.verify_refreshed(provider, metadata, record, &tokens).await?;
-        let stated = id_token.as_ref().map(|id_token| {
-            let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
-            let subject = id_token.subject().as_str();
-            provider.settings.identity(&provider.id, subject, id_token.claims(), told)
-        });
+        let stated = match &provider.settings.0 {
+            Protocol::OpenIdConnect(settings) => {
+                let op = OpenIdProvider { provider, settings, metadata };
+                self.restate(op, record, &tokens).await?
+            }
+        };
         if stated.is_none() {
             tokens.id_token = earlier.tokens.id_token.clone();
         }
@@ -81,33 +80,6 @@ impl RelyingParty {
             original: earlier.original.clone(),
         })
     }
-
-    /// Checks an ID token that came with a refresh (OpenID Connect Core §12.2). None need come, and
-    /// one that is only an old one again says nothing new.
-    ///
-    /// With one that is refused the whole answer goes, its refresh token too: a later answer may
-    /// come without an ID token, and nothing would show then whose tokens they are. Where the
-    /// provider spends refresh tokens, the next refresh is refused, and the user signs in anew.
-    async fn verify_refreshed(
-        &self,
-        provider: &Provider,
-        metadata: &Metadata,
-        record: &Record,
-        tokens: &TokenSet,
-    ) -> Result<Option<IdToken>, Error> {
-        let (Some(token), Some(original)) = (&tokens.id_token, &record.grant.original) else {
-            return Ok(None);
-        };
-        let expected = self.expected(provider, metadata, tokens);
-        let verified = self.verified(provider, metadata, |keys, algorithms| {
-            refreshed::verify(token.expose(), keys, algorithms, &expected, original)
-        });
-        match verified.await {
-            Ok(id_token) => Ok(Some(id_token)),
-            Err(error) if is_old(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// The error codes by which a provider refuses the refresh token itself; the others are about us
@@ -121,10 +93,4 @@ fn is_about_the_token(code: &str) -> bool {
             | "login_required"
             | "consent_required"
     )
-}
-
-/// Whether an ID token is refused only because it is an earlier one, sent again.
-fn is_old(error: &Error) -> bool {
-    let Kind::IdToken(error) = error.kind() else { return false };
-    matches!(error, IdTokenError::IssuedTooLongAgo | IdTokenError::Expired)
 }

@@ -1,0 +1,94 @@
+//! The checks that every provider passes.
+
+use std::collections::HashSet;
+
+use super::ConfigError;
+use crate::principal::ProviderId;
+use crate::provider::{IssuerSource, OpenIdConnect, Protocol, Provider, Registration, max_age};
+
+/// Checks each provider, and that their names differ.
+pub(super) fn check_providers(
+    providers: Vec<Provider>,
+) -> Result<Vec<(ProviderId, Provider)>, ConfigError> {
+    let mut names = HashSet::new();
+    let mut checked = Vec::with_capacity(providers.len());
+    for provider in providers {
+        let id = check_provider(&provider)?;
+        if !names.insert(id.as_str().to_ascii_lowercase()) {
+            let problem = "there are two providers of this name; names must differ, also in case";
+            return Err(ConfigError::new(shown(&provider.registration().setting), problem));
+        }
+        checked.push((id, provider));
+    }
+    Ok(checked)
+}
+
+fn check_provider(provider: &Provider) -> Result<ProviderId, ConfigError> {
+    let registration = provider.registration();
+    let id = check_name(&registration.setting, &registration.name)?;
+    let checked = check_registration(registration).and_then(|()| match &provider.0 {
+        Protocol::OpenIdConnect(settings) => check_openid_connect(settings),
+    });
+    checked.map(|()| id).map_err(|Wrong(member, problem)| {
+        ConfigError::new(format!("{}.{member}", registration.setting), problem)
+    })
+}
+
+/// A member of a provider's settings, and what is wrong with it.
+struct Wrong(&'static str, &'static str);
+
+fn check_registration(registration: &Registration) -> Result<(), Wrong> {
+    if registration.client_id.is_empty() {
+        let problem = "is empty; set it to the id that the provider gave you";
+        return Err(Wrong("registration.clientId", problem));
+    }
+    if registration.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+        return Err(Wrong("registration.clientCredential", "the secret is empty; set it"));
+    }
+    if max_age(&registration.login_parameters) == Some(None) {
+        let problem = "max_age must be a number of seconds";
+        return Err(Wrong("login.loginParameterNames", problem));
+    }
+    Ok(())
+}
+
+fn check_openid_connect(settings: &OpenIdConnect) -> Result<(), Wrong> {
+    if settings.id_token_secret().is_err() {
+        let problem = "ID tokens are signed with the client secret, and it is missing or too weak \
+                       for that; have the provider make one of at least 32 random bytes";
+        return Err(Wrong("registration.clientCredential", problem));
+    }
+    match (settings.source.candidates(), &settings.source) {
+        (Ok(_), _) => Ok(()),
+        (Err(_), IssuerSource::Issuer(_)) => Err(Wrong(
+            "registration.openIdConnectConfiguration.issuer",
+            "must be an https address (or http on loopback), written as the provider writes it",
+        )),
+        (Err(_), IssuerSource::MetadataUrl(_)) => Err(Wrong(
+            "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
+            "must be an https address (or http on loopback) that ends in \
+             /.well-known/openid-configuration",
+        )),
+    }
+}
+
+/// Reads the name of the provider at `setting`.
+pub(super) fn check_name(setting: &str, name: &str) -> Result<ProviderId, ConfigError> {
+    let Some(id) = ProviderId::parse(name) else {
+        let problem = "a provider's name has 1 to 64 letters, digits or _; choose another";
+        return Err(ConfigError::new(shown(setting), problem));
+    };
+    if FIXED_WORDS.contains(&name.to_ascii_lowercase().as_str()) {
+        let problem = "this name is one of our own routes; choose another";
+        return Err(ConfigError::new(shown(setting), problem));
+    }
+    Ok(id)
+}
+
+/// A setting as it may stand in a log, for a name that was refused may be anything.
+fn shown(setting: &str) -> String {
+    setting.chars().filter(|c| !c.is_control()).take(128).collect()
+}
+
+/// What follows `/.auth/login/` beside providers' names.
+const FIXED_WORDS: [&str; 3] = ["done", "complete", "iframereceiver"];

@@ -20,6 +20,18 @@ pub enum ResponseMode {
     FormPost,
 }
 
+/// What the provider is to hand to the browser (OAuth 2.0 Multiple Response Types).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ResponseType {
+    /// A code, which is redeemed for everything else.
+    #[default]
+    Code,
+    /// A code, and an ID token that vouches for it (OpenID Connect Core §3.3). It never travels in a
+    /// query, so the answer is always posted.
+    CodeIdToken,
+}
+
 /// Everything that goes into one authorization request.
 #[derive(Debug)]
 pub(crate) struct AuthorizationRequest<'a> {
@@ -27,6 +39,7 @@ pub(crate) struct AuthorizationRequest<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) redirect_uri: &'a str,
     pub(crate) scope: &'a str,
+    pub(crate) response_type: ResponseType,
     pub(crate) response_mode: ResponseMode,
     pub(crate) pending: &'a PendingLogin,
     /// Further parameters, of the configuration and of the visitor. None of them replaces one that
@@ -40,12 +53,12 @@ impl AuthorizationRequest<'_> {
         let verifier = PkceCodeVerifier::new(self.pending.code_verifier.expose().clone());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let mut parameters: Vec<(&str, &str)> = vec![
-            ("response_type", "code"),
+            ("response_type", self.response_type.name()),
             ("redirect_uri", self.redirect_uri),
             ("client_id", self.client_id),
             ("scope", self.scope),
         ];
-        if self.response_mode == ResponseMode::FormPost {
+        if self.response_type.mode(self.response_mode) == ResponseMode::FormPost {
             parameters.push(("response_mode", "form_post"));
         }
         for (name, value) in self.further {
@@ -61,6 +74,23 @@ impl AuthorizationRequest<'_> {
             ("state", self.pending.state.expose()),
         ]);
         append(self.endpoint, &parameters)
+    }
+}
+
+impl ResponseType {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::CodeIdToken => "code id_token",
+        }
+    }
+
+    /// How the answer comes if `configured` were the choice.
+    pub(crate) const fn mode(self, configured: ResponseMode) -> ResponseMode {
+        match self {
+            Self::Code => configured,
+            Self::CodeIdToken => ResponseMode::FormPost,
+        }
     }
 }
 
@@ -88,8 +118,16 @@ pub(crate) struct AuthorizationResponse {
 
 #[derive(Debug)]
 enum Outcome {
-    Code(Secret<String>),
+    Code(Authorized),
     Error(AuthorizationError),
+}
+
+/// What came with a success.
+#[derive(Debug)]
+struct Authorized {
+    code: Secret<String>,
+    id_token: Option<Secret<String>>,
+    user: Option<String>,
 }
 
 /// The provider's refusal (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6).
@@ -133,7 +171,11 @@ impl AuthorizationResponse {
                 code: error_code(&code),
                 description: known.error_description.map(|text| one_line(&text)),
             }),
-            (None, Some(code)) if !code.is_empty() => Outcome::Code(code.into()),
+            (None, Some(code)) if !code.is_empty() => Outcome::Code(Authorized {
+                code: code.into(),
+                id_token: known.id_token.filter(|token| !token.is_empty()).map(Secret::new),
+                user: known.user,
+            }),
             (None, _) => return Err(CallbackError::Neither),
         };
         let state = known.state.filter(|state| !state.is_empty());
@@ -165,7 +207,9 @@ impl AuthorizationResponse {
             _ => {}
         }
         Ok(match self.outcome {
-            Outcome::Code(code) => VerifiedResponse::Code(VerifiedCode { code, pending }),
+            Outcome::Code(authorized) => {
+                VerifiedResponse::Code(VerifiedCode { authorized, pending })
+            }
             Outcome::Error(error) => VerifiedResponse::Refused(error),
         })
     }
@@ -183,13 +227,24 @@ pub(crate) enum VerifiedResponse {
 /// Only [`AuthorizationResponse::verify`] makes one, so an unchecked code cannot be redeemed.
 #[derive(Debug)]
 pub(crate) struct VerifiedCode {
-    code: Secret<String>,
+    authorized: Authorized,
     pending: PendingLogin,
 }
 
 impl VerifiedCode {
     pub(crate) const fn code(&self) -> &Secret<String> {
-        &self.code
+        &self.authorized.code
+    }
+
+    /// The ID token that came beside the code, through the browser. Nothing in it is checked yet.
+    pub(crate) const fn id_token(&self) -> Option<&Secret<String>> {
+        self.authorized.id_token.as_ref()
+    }
+
+    /// What came as `user`, which is Apple's (a JSON document) and which nobody vouches for: the
+    /// browser may have changed it.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.authorized.user.as_deref()
     }
 
     pub(crate) const fn pending(&self) -> &PendingLogin {
@@ -200,8 +255,10 @@ impl VerifiedCode {
 #[derive(Default)]
 struct Known {
     code: Option<String>,
+    id_token: Option<String>,
     state: Option<String>,
     iss: Option<String>,
+    user: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -212,8 +269,10 @@ impl Known {
         let (name, value) = pair.split_at_checked(equals).ok_or(CallbackError::Malformed)?;
         let (slot, name) = match decode(name)?.as_str() {
             "code" => (&mut self.code, "code"),
+            "id_token" => (&mut self.id_token, "id_token"),
             "state" => (&mut self.state, "state"),
             "iss" => (&mut self.iss, "iss"),
+            "user" => (&mut self.user, "user"),
             "error" => (&mut self.error, "error"),
             "error_description" => (&mut self.error_description, "error_description"),
             _ => return Ok(()),

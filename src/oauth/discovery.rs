@@ -22,6 +22,15 @@ pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     Ok(url)
 }
 
+/// The address of a metadata document that is configured as it is, query and all.
+///
+/// # Errors
+///
+/// If it is no https URL, free of fragment and user information. Plain http is taken on loopback.
+pub(crate) fn document_url(url: &str) -> Result<Url, DiscoveryError> {
+    strict_url(url).filter(|url| is_safe(url, is_loopback(url))).ok_or(DiscoveryError::Issuer)
+}
+
 /// What a provider is and can do.
 #[derive(Clone, Debug)]
 pub(crate) struct Metadata {
@@ -31,24 +40,30 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Reads a metadata document of at most 256 KiB that was fetched for `issuer`.
+    /// Reads a metadata document of at most 256 KiB whose `issuer` is one that `accepts` takes.
     ///
     /// # Errors
     ///
-    /// If any of it is wrong. In particular: the document's `issuer` must equal `issuer` byte for
-    /// byte, or another provider could pass itself off for this one; and every address must be
-    /// https, or on loopback as the issuer is.
-    pub(crate) fn parse(document: &[u8], issuer: &Issuer) -> Result<Self, DiscoveryError> {
+    /// If any of it is wrong. In particular every address must be https, or on loopback as the issuer
+    /// is.
+    ///
+    /// # Security
+    ///
+    /// Where one issuer is expected, `accepts` must take it alone, byte for byte, or another
+    /// provider could pass itself off for this one.
+    pub(crate) fn parse(
+        document: &[u8],
+        accepts: impl Fn(&Issuer) -> bool,
+    ) -> Result<Self, DiscoveryError> {
         if document.len() > MAX_DOCUMENT_BYTES {
             return Err(DiscoveryError::TooLarge);
         }
         let document = json::object(document)?;
-        if document.text("issuer") != Some(issuer.as_str()) {
-            return Err(DiscoveryError::IssuerMismatch);
-        }
+        let issuer = document.text("issuer").map(Issuer::new);
+        let issuer = issuer.filter(accepts).ok_or(DiscoveryError::IssuerMismatch)?;
         let endpoints = Endpoints::read(&document)?;
         let capabilities = Capabilities::read(&document)?;
-        Self::assemble(issuer.clone(), endpoints, capabilities)
+        Self::assemble(issuer, endpoints, capabilities)
     }
 
     /// Metadata from a configuration that names the endpoints itself.
@@ -113,6 +128,8 @@ impl Endpoints {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Capabilities {
     pub(crate) token_endpoint_auth_methods: Option<Vec<String>>,
+    pub(crate) token_endpoint_auth_algorithms: Option<Vec<String>>,
+    pub(crate) userinfo_signing_algorithms: Option<Vec<String>>,
     pub(crate) id_token_signing_algorithms: Option<Vec<String>>,
     /// The authorization response names its issuer (RFC 9207).
     pub(crate) authorization_response_iss: bool,
@@ -122,23 +139,23 @@ impl Capabilities {
     /// The algorithms with public keys that the provider signs ID tokens with, as far as we can
     /// check them; `RS256` if it does not say.
     pub(crate) fn public_signing_algorithms(&self) -> Vec<Algorithm> {
-        self.signing_algorithms(|algorithm| !algorithm.is_symmetric(), Algorithm::Rs256)
+        let names = self.id_token_signing_algorithms.as_deref();
+        algorithms(names, |algorithm| !algorithm.is_symmetric(), Algorithm::Rs256)
+    }
+
+    /// The same for answers about users; as for ID tokens if the provider does not say.
+    pub(crate) fn userinfo_algorithms(&self) -> Vec<Algorithm> {
+        match self.userinfo_signing_algorithms.as_deref() {
+            None => self.public_signing_algorithms(),
+            names => algorithms(names, |algorithm| !algorithm.is_symmetric(), Algorithm::Rs256),
+        }
     }
 
     /// The algorithms with a shared secret that the provider signs ID tokens with; `HS256` if it
     /// does not say.
     pub(crate) fn symmetric_signing_algorithms(&self) -> Vec<Algorithm> {
-        self.signing_algorithms(Algorithm::is_symmetric, Algorithm::Hs256)
-    }
-
-    fn signing_algorithms(
-        &self,
-        suits: impl Fn(Algorithm) -> bool,
-        unsaid: Algorithm,
-    ) -> Vec<Algorithm> {
-        let Some(names) = &self.id_token_signing_algorithms else { return vec![unsaid] };
-        let known = names.iter().filter_map(|name| Algorithm::parse(name));
-        known.filter(|algorithm| suits(*algorithm)).collect()
+        let names = self.id_token_signing_algorithms.as_deref();
+        algorithms(names, Algorithm::is_symmetric, Algorithm::Hs256)
     }
 
     fn read(document: &Object) -> Result<Self, DiscoveryError> {
@@ -146,6 +163,10 @@ impl Capabilities {
         check_code_challenges(list("code_challenge_methods_supported")?)?;
         Ok(Self {
             token_endpoint_auth_methods: list("token_endpoint_auth_methods_supported")?,
+            token_endpoint_auth_algorithms: list(
+                "token_endpoint_auth_signing_alg_values_supported",
+            )?,
+            userinfo_signing_algorithms: list("userinfo_signing_alg_values_supported")?,
             id_token_signing_algorithms: list("id_token_signing_alg_values_supported")?,
             authorization_response_iss: flag(
                 document,
@@ -153,6 +174,17 @@ impl Capabilities {
             )?,
         })
     }
+}
+
+/// Those of `names` that we can check and that suit; the one that is meant if nothing is said.
+fn algorithms(
+    names: Option<&[String]>,
+    suits: impl Fn(Algorithm) -> bool,
+    unsaid: Algorithm,
+) -> Vec<Algorithm> {
+    let Some(names) = names else { return vec![unsaid] };
+    let known = names.iter().filter_map(|name| Algorithm::parse(name));
+    known.filter(|algorithm| suits(*algorithm)).collect()
 }
 
 /// Why a provider's metadata is not used.

@@ -50,6 +50,8 @@ pub(crate) fn verify(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a Issuer,
+    /// How the issuer also spells itself, which only Google does; none for everybody else.
+    pub(crate) alias: Option<&'a Issuer>,
     pub(crate) client_id: &'a str,
     /// Whom the token may be for besides us. Empty unless configured.
     pub(crate) trusted_audiences: &'a [String],
@@ -71,6 +73,12 @@ pub(crate) struct Expected<'a> {
 }
 
 impl Expected<'_> {
+    fn check_issuer(&self, claims: &Object) -> Result<(), IdTokenError> {
+        let known = jwt::is_issued_by(claims, self.issuer)
+            || self.alias.is_some_and(|alias| jwt::is_issued_by(claims, alias));
+        if known { Ok(()) } else { Err(IdTokenError::IssuerMismatch) }
+    }
+
     /// The latest moment that could be now by the provider's clock.
     fn latest(&self) -> Timestamp {
         self.now.after(self.skew.min(MAX_SKEW))
@@ -161,9 +169,7 @@ struct Checked {
 
 impl Checked {
     fn read(claims: &Object, expected: &Expected<'_>) -> Result<Self, IdTokenError> {
-        if !jwt::is_issued_by(claims, expected.issuer) {
-            return Err(IdTokenError::IssuerMismatch);
-        }
+        expected.check_issuer(claims)?;
         let audiences = check_audiences(claims, expected)?;
         let authorized_party = check_authorized_party(claims, &audiences, expected)?;
         let subject = check_subject(claims)?;

@@ -43,6 +43,13 @@ impl KeySet {
         Ok(Self(keys.collect()))
     }
 
+    /// The keys that are for an issuer that `accepts` takes, and those that do not say for whom:
+    /// Entra's member `issuer`, which no standard has.
+    pub(crate) fn for_issuers(&self, accepts: impl Fn(&str) -> bool) -> Self {
+        let fits = |key: &&Key| key.issuer.as_deref().is_none_or(&accepts);
+        Self(self.0.iter().filter(fits).cloned().collect())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
         self.0.iter()
     }
@@ -54,6 +61,7 @@ pub(super) struct Key {
     id: Option<String>,
     /// The one algorithm that the provider uses this key with, if it says so.
     algorithm: Option<Algorithm>,
+    issuer: Option<String>,
     public: PublicKey,
 }
 
@@ -68,7 +76,8 @@ impl Key {
             Some(name) => Some(Algorithm::parse(name).filter(|pinned| public.suits(*pinned))?),
             None => None,
         };
-        Some(Self { id, algorithm, public })
+        let issuer = optional_text(jwk, "issuer")?.map(str::to_owned);
+        Some(Self { id, algorithm, issuer, public })
     }
 
     pub(super) fn has_id(&self, id: &str) -> bool {

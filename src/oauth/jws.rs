@@ -107,6 +107,12 @@ impl SharedSecret {
         if strong { Ok(Self(client_secret.clone())) } else { Err(JwsError::WeakSecret) }
     }
 
+    /// The signature over `message`, by `HS256`.
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose().as_bytes());
+        hmac::sign(&key, message).as_ref().to_vec()
+    }
+
     fn check(&self, with: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), JwsError> {
         let algorithm = match with {
             Algorithm::Hs256 => hmac::HMAC_SHA256,

@@ -18,12 +18,13 @@ use oauth2::{
 use url::{Url, form_urlencoded};
 
 use super::authorization::{VerifiedCode, error_code};
+use super::client_assertion::ASSERTION_TYPE;
 use super::json::{self, Object, Value};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::token::TokenSet;
 
-/// How we prove to the token endpoint who we are (RFC 6749 §2.3.1).
+/// How we prove to the token endpoint who we are (RFC 6749 §2.3.1, OpenID Connect Core §9).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
@@ -31,14 +32,29 @@ pub enum ClientAuthentication {
     ClientSecretBasic,
     /// Id and secret in the form.
     ClientSecretPost,
+    /// A short-lived statement in the form, signed with the secret (`HS256`), which itself stays
+    /// here. The secret needs at least 32 random bytes.
+    ClientSecretJwt,
+    /// A short-lived statement in the form, signed with a private key of ours.
+    PrivateKeyJwt,
 }
 
 /// Whom the token endpoint is to deal with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client<'a> {
     pub(crate) id: &'a str,
-    pub(crate) secret: Option<&'a Secret<String>>,
-    pub(crate) authentication: ClientAuthentication,
+    pub(crate) credential: Credential,
+}
+
+/// What proves it.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    /// Nothing: a public client.
+    None,
+    Basic(Secret<String>),
+    Post(Secret<String>),
+    /// A signed statement (RFC 7523 §2.2).
+    Assertion(Secret<String>),
 }
 
 /// The request that redeems `code` at `endpoint`.
@@ -46,7 +62,7 @@ pub(crate) struct Client<'a> {
 /// `redirect_uri` is the one that the authorization request had (RFC 6749 §4.1.3).
 pub(crate) fn redeem(
     endpoint: &Url,
-    client: Client<'_>,
+    client: &Client<'_>,
     redirect_uri: &str,
     code: &VerifiedCode,
 ) -> Option<Request<Bytes>> {
@@ -55,7 +71,11 @@ pub(crate) fn redeem(
     let writer = client.writer(endpoint).set_redirect_uri(redirect_uri);
     let code = AuthorizationCode::new(code.code().expose().clone());
     let keeper = Keeper::default();
-    drop(writer.exchange_code(code).set_pkce_verifier(verifier).request(&keeper));
+    let mut request = writer.exchange_code(code).set_pkce_verifier(verifier);
+    for (name, value) in client.statement() {
+        request = request.add_extra_param(name, value);
+    }
+    drop(request.request(&keeper));
     keeper.into_request()
 }
 
@@ -63,12 +83,17 @@ pub(crate) fn redeem(
 /// granted is to be granted again.
 pub(crate) fn refresh(
     endpoint: &Url,
-    client: Client<'_>,
+    client: &Client<'_>,
     refresh_token: &Secret<String>,
 ) -> Option<Request<Bytes>> {
     let refresh_token = RefreshToken::new(refresh_token.expose().clone());
     let keeper = Keeper::default();
-    drop(client.writer(endpoint).exchange_refresh_token(&refresh_token).request(&keeper));
+    let writer = client.writer(endpoint);
+    let mut request = writer.exchange_refresh_token(&refresh_token);
+    for (name, value) in client.statement() {
+        request = request.add_extra_param(name, value);
+    }
+    drop(request.request(&keeper));
     keeper.into_request()
 }
 
@@ -93,19 +118,32 @@ impl Keeper {
 
 impl Client<'_> {
     fn writer(
-        self,
+        &self,
         endpoint: &Url,
     ) -> BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>
     {
+        let (kind, secret) = match &self.credential {
+            Credential::Basic(secret) => (AuthType::BasicAuth, Some(secret)),
+            Credential::Post(secret) => (AuthType::RequestBody, Some(secret)),
+            Credential::None | Credential::Assertion(_) => (AuthType::RequestBody, None),
+        };
         let writer = BasicClient::new(ClientId::new(self.id.to_owned()))
             .set_token_uri(TokenUrl::from_url(endpoint.clone()))
-            .set_auth_type(match self.authentication {
-                ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
-                ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
-            });
-        match self.secret {
+            .set_auth_type(kind);
+        match secret {
             Some(secret) => writer.set_client_secret(ClientSecret::new(secret.expose().clone())),
             None => writer,
+        }
+    }
+
+    /// What the form has beside the id if we prove ourselves by a statement.
+    fn statement(&self) -> Vec<(&'static str, &str)> {
+        match &self.credential {
+            Credential::Assertion(assertion) => vec![
+                ("client_assertion_type", ASSERTION_TYPE),
+                ("client_assertion", assertion.expose()),
+            ],
+            _ => Vec::new(),
         }
     }
 }

@@ -3,11 +3,33 @@
 use crate::oauth::json::{Object, Value};
 use crate::principal::Claim;
 
+/// Which names claims get.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ClaimNames {
+    /// The original's: `roles` keeps its name.
+    #[default]
+    Legacy,
+    /// The original's with `WEBSITE_AUTH_USE_LEGACY_CLAIMS=false`: `role` and `roles` are
+    /// `http://schemas.microsoft.com/ws/2008/06/identity/claims/role`, the type that `role_typ` of
+    /// `X-MS-CLIENT-PRINCIPAL` names, so that frameworks find them.
+    Modern,
+}
+
 /// What a document states, in its order and under Easy Auth's names.
-pub(super) fn map(document: &Object) -> Vec<Claim> {
+pub(super) fn map(document: &Object, names: ClaimNames) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (name, value) in document.iter() {
-        push(&mut claims, typ(name), value);
+        push(&mut claims, typ(name, names), value);
+    }
+    claims
+}
+
+/// What a document states under `name`, as `typ`; nothing if it does not.
+pub(super) fn one(document: &Object, name: &str, typ: &str) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    if let Some(value) = document.get(name) {
+        push(&mut claims, typ, value);
     }
     claims
 }
@@ -27,10 +49,15 @@ fn push_one(claims: &mut Vec<Claim>, typ: &str, value: &Value) {
 }
 
 /// The name under which Easy Auth hands out the claim that the provider calls `name`: .NET's
-/// `JwtSecurityTokenHandler` map, without `roles`. Others keep their names.
-pub(super) fn typ(name: &str) -> &str {
-    NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long)
+/// `JwtSecurityTokenHandler` map, of [`ClaimNames::Legacy`] without `roles`. Others keep their names.
+pub(super) fn typ(name: &str, names: ClaimNames) -> &str {
+    match names {
+        ClaimNames::Modern if matches!(name, "role" | "roles") => ROLE,
+        _ => NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long),
+    }
 }
+
+const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 
 const NAMES: [(&str, &str); 16] = [
     ("acr", "http://schemas.microsoft.com/claims/authnclassreference"),
@@ -66,7 +93,7 @@ mod tests {
                  "address":{"country":"NZ"},"nothing":null,"email":"a@b","none":[]}"#,
         )
         .unwrap();
-        let mapped = map(&id_token);
+        let mapped = map(&id_token, ClaimNames::Legacy);
         let lines: Vec<_> = mapped.iter().map(|c| format!("{}={}", c.typ, c.val)).collect();
 
         let identity = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
@@ -83,5 +110,17 @@ mod tests {
                 format!("{identity}/emailaddress=a@b"),
             ]
         );
+    }
+
+    #[test]
+    fn the_modern_names_differ_in_roles() {
+        let id_token = object(br#"{"roles":["admin","reader"],"groups":["g"],"email":"a"}"#).unwrap();
+        let types = |names: ClaimNames| {
+            map(&id_token, names).into_iter().map(|claim| claim.typ).collect::<Vec<_>>()
+        };
+
+        assert_eq!(types(ClaimNames::Legacy)[..3], ["roles", "roles", "groups"]);
+        assert_eq!(types(ClaimNames::Modern)[..3], [ROLE, ROLE, "groups"]);
+        assert_eq!(types(ClaimNames::Legacy)[3], types(ClaimNames::Modern)[3]);
     }
 }

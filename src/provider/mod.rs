@@ -3,14 +3,35 @@
 //! A provider declares what to ask for and says what the answers mean; the relying party sends and
 //! receives. So every provider can be tested with recorded bytes.
 
+pub(crate) mod aad;
+mod admission;
+mod apple;
 mod claims;
+mod endpoints;
+mod google;
+mod habits;
+mod identity;
+mod issuer_source;
+mod microsoft_account;
 mod openid_connect;
+mod private_key;
 mod registration;
 
-pub use openid_connect::{IssuerSource, OpenIdConnect};
-pub(crate) use registration::{Registration, max_age};
+pub use aad::EntraId;
+pub(crate) use admission::NotAdmitted;
+pub use apple::Apple;
+pub use claims::ClaimNames;
+pub use endpoints::Endpoint;
+pub use google::Google;
+pub(crate) use habits::Sources;
+pub(crate) use issuer_source::IssuerSource;
+pub use microsoft_account::MicrosoftAccount;
+pub(crate) use microsoft_account::successor;
+pub use openid_connect::OpenIdConnect;
+pub use private_key::{PrivateKey, PrivateKeyError};
+pub(crate) use registration::{Audience, Registration, Signing, max_age};
 
-pub use crate::oauth::authorization::ResponseMode;
+pub use crate::oauth::authorization::{ResponseMode, ResponseType};
 pub use crate::oauth::token::ClientAuthentication;
 use crate::principal::Identity;
 
@@ -35,7 +56,16 @@ impl Provider {
     /// How the provider hands its answers to the browser.
     pub(crate) const fn response_mode(&self) -> ResponseMode {
         match &self.0 {
-            Protocol::OpenIdConnect(settings) => settings.response_mode,
+            Protocol::OpenIdConnect(settings) => {
+                settings.response_type.mode(settings.response_mode)
+            }
+        }
+    }
+
+    /// What the provider hands to the browser.
+    pub(crate) const fn response_type(&self) -> ResponseType {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => settings.response_type,
         }
     }
 }

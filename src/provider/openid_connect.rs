@@ -1,20 +1,20 @@
-//! Any OpenID Connect provider, by discovery: Azure's `customOpenIdConnectProviders`
-//! ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html)).
+//! Any OpenID Connect provider: Azure's `customOpenIdConnectProviders`
+//! ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html),
+//! [Azure's documentation](https://learn.microsoft.com/azure/app-service/configure-authentication-provider-openid-connect)).
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use url::Url;
-
-use super::registration::Registration;
-use super::{Stated, claims};
-use crate::oauth::authorization::ResponseMode;
-use crate::oauth::discovery::{self, DiscoveryError, OPENID_CONFIGURATION};
+use super::admission::Admission;
+use super::claims::ClaimNames;
+use super::endpoints::{Endpoint, EndpointOverrides};
+use super::habits::{self, Habits};
+use super::issuer_source::IssuerSource;
+use super::private_key::PrivateKey;
+use super::registration::{Audience, Registration, Signing};
+use crate::oauth::authorization::{ResponseMode, ResponseType};
 use crate::oauth::id_token::{DEFAULT_SKEW, MAX_SKEW};
-use crate::oauth::json::Object;
 use crate::oauth::jws::{JwsError, SharedSecret};
 use crate::oauth::token::ClientAuthentication;
-use crate::principal::{Claim, Identity, Issuer, ProviderId};
 use crate::secret::Secret;
 
 /// An OpenID Connect provider.
@@ -32,21 +32,19 @@ use crate::secret::Secret;
 pub struct OpenIdConnect {
     pub(crate) registration: Registration,
     pub(crate) source: IssuerSource,
+    pub(crate) endpoints: EndpointOverrides,
+    pub(crate) response_type: ResponseType,
     pub(crate) response_mode: ResponseMode,
     pub(crate) name_claim: Option<String>,
+    pub(crate) claim_names: ClaimNames,
+    pub(crate) habits: Habits,
+    pub(crate) admission: Admission,
+    /// Where the groups are asked for that did not fit into an Entra ID token.
+    pub(crate) groups: Option<String>,
+    pub(crate) signed_userinfo: bool,
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) clock_skew: Duration,
     pub(crate) id_tokens_signed_with_secret: bool,
-}
-
-/// Where a provider's metadata come from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum IssuerSource {
-    /// The issuer identifier; the metadata must name exactly it.
-    Issuer(String),
-    /// The address of the metadata document, which must belong to the issuer that it names.
-    MetadataUrl(String),
 }
 
 impl OpenIdConnect {
@@ -74,7 +72,7 @@ impl OpenIdConnect {
         client_id: impl Into<String>,
         client_secret: impl Into<String>,
     ) -> Self {
-        let source = IssuerSource::MetadataUrl(url.into());
+        let source = IssuerSource::MetadataUrl(url.into(), None);
         Self::from_source(name.into(), source, client_id.into())
             .client_secret(Secret::new(client_secret.into()))
     }
@@ -91,13 +89,29 @@ impl OpenIdConnect {
 
     fn from_source(name: String, source: IssuerSource, client_id: String) -> Self {
         let setting = format!("identityProviders.customOpenIdConnectProviders.{name}");
+        let registration =
+            Registration::new(setting, name, client_id).visitor_parameters(VISITOR_PARAMETERS);
+        Self::from_registration(registration, source, habits::STANDARD)
+    }
+
+    /// A provider with habits of its own.
+    pub(super) fn from_registration(
+        registration: Registration,
+        source: IssuerSource,
+        habits: Habits,
+    ) -> Self {
         Self {
-            registration: Registration::new(setting, name, client_id)
-                .scopes(DEFAULT_SCOPES)
-                .visitor_parameters(VISITOR_PARAMETERS),
+            registration: registration.scopes(DEFAULT_SCOPES),
             source,
+            endpoints: EndpointOverrides::default(),
+            response_type: ResponseType::default(),
             response_mode: ResponseMode::default(),
             name_claim: None,
+            claim_names: ClaimNames::default(),
+            habits,
+            admission: Admission::default(),
+            groups: None,
+            signed_userinfo: false,
             trusted_audiences: Vec::new(),
             clock_skew: DEFAULT_SKEW,
             id_tokens_signed_with_secret: false,
@@ -116,6 +130,44 @@ impl OpenIdConnect {
     #[must_use]
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.registration.client_authentication = Some(method);
+        self
+    }
+
+    /// Our private key at the provider, in the place of a secret (`private_key_jwt`).
+    #[must_use]
+    pub fn private_key(mut self, key: PrivateKey) -> Self {
+        self.registration.signing = Some(Signing::Assertion(key, Audience::Issuer));
+        self
+    }
+
+    /// The issuer, where the address of the metadata does not show it: they must name exactly it.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        self.source = match self.source {
+            IssuerSource::Configured(_) => IssuerSource::Configured(issuer),
+            IssuerSource::MetadataUrl(url, _) => IssuerSource::MetadataUrl(url, Some(issuer)),
+            IssuerSource::Issuer(_) | IssuerSource::Entra(_) => IssuerSource::Issuer(issuer),
+        };
+        self
+    }
+
+    /// The address of an endpoint, which counts before the one in the provider's metadata.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: Endpoint, url: impl Into<String>) -> Self {
+        self.endpoints.set(endpoint, url.into());
+        self
+    }
+
+    /// Fetches no metadata: the [endpoints](Self::endpoint) for authorization, tokens and keys are
+    /// named here, and nobody is asked about users unless the one for that is, too. ID tokens must be
+    /// signed by `RS256` then.
+    #[must_use]
+    pub fn without_discovery(mut self) -> Self {
+        if let IssuerSource::Issuer(issuer) | IssuerSource::MetadataUrl(_, Some(issuer)) = self.source
+        {
+            self.source = IssuerSource::Configured(issuer);
+        }
         self
     }
 
@@ -162,6 +214,28 @@ impl OpenIdConnect {
     #[must_use]
     pub fn response_mode(mut self, mode: ResponseMode) -> Self {
         self.response_mode = mode;
+        self
+    }
+
+    /// What comes back through the browser. Only a code unless set.
+    #[must_use]
+    pub fn response_type(mut self, response_type: ResponseType) -> Self {
+        self.response_type = response_type;
+        self
+    }
+
+    /// The names that claims get. The original's unless set.
+    #[must_use]
+    pub fn claim_names(mut self, names: ClaimNames) -> Self {
+        self.claim_names = names;
+        self
+    }
+
+    /// The provider signs what it tells about users (`userinfo_signed_response_alg`); an answer that
+    /// is not signed is then refused. Plain JSON unless set.
+    #[must_use]
+    pub fn signed_userinfo(mut self) -> Self {
+        self.signed_userinfo = true;
         self
     }
 
@@ -212,66 +286,9 @@ impl OpenIdConnect {
         let secret = self.registration.client_secret.as_ref().ok_or(JwsError::WeakSecret)?;
         SharedSecret::new(secret).map(Some)
     }
-
-    /// Who the user is: by what their ID token states, and for what it leaves open, by what they
-    /// were `told` of elsewhere.
-    pub(crate) fn identity(
-        &self,
-        provider: &ProviderId,
-        subject: &str,
-        id_token: &Object,
-        told: &[Claim],
-    ) -> Stated {
-        let mut claims = claims::map(id_token);
-        let told_from = claims.len();
-        let stated: HashSet<&str> = claims.iter().map(|claim| claim.typ.as_str()).collect();
-        let added = told.iter().filter(|told| !stated.contains(told.typ.as_str()));
-        let added: Vec<Claim> = added.cloned().collect();
-        claims.extend(added);
-
-        let configured = self.name_claim.as_deref().map(claims::typ);
-        let standard = NAME_CLAIMS.map(claims::typ);
-        let named = configured
-            .into_iter()
-            .chain(standard)
-            .find_map(|typ| claims.iter().find(|claim| claim.typ == typ && !claim.val.is_empty()));
-        let (name, name_typ) = named.map_or_else(
-            || (subject.to_owned(), claims::typ("sub").to_owned()),
-            |claim| (claim.val.clone(), claim.typ.clone()),
-        );
-        let user_id = subject.to_owned();
-        let identity = Identity { provider: provider.clone(), user_id, name, name_typ, claims };
-        Stated { identity, told_from }
-    }
-
-    /// What a userinfo answer tells.
-    pub(crate) fn told(userinfo: &Object) -> Vec<Claim> {
-        claims::map(userinfo)
-    }
-}
-
-impl IssuerSource {
-    /// The issuers that a metadata document from here may name, and the document's address.
-    pub(crate) fn candidates(&self) -> Result<(Vec<Issuer>, Url), DiscoveryError> {
-        match self {
-            Self::Issuer(issuer) => {
-                let issuer = Issuer::new(issuer);
-                let url = discovery::metadata_url(&issuer)?;
-                Ok((vec![issuer], url))
-            }
-            Self::MetadataUrl(url) => {
-                let base = url.strip_suffix(OPENID_CONFIGURATION).ok_or(DiscoveryError::Issuer)?;
-                // The address does not say whether the issuer ends in a slash.
-                let issuers = vec![Issuer::new(base), Issuer::new(&format!("{base}/"))];
-                let url = discovery::metadata_url(&Issuer::new(base))?;
-                Ok((issuers, url))
-            }
-        }
-    }
 }
 
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
-const NAME_CLAIMS: [&str; 3] = ["name", "preferred_username", "email"];
 const VISITOR_PARAMETERS: [&str; 8] = [
     "prompt",
     "login_hint",
@@ -287,6 +304,8 @@ const VISITOR_PARAMETERS: [&str; 8] = [
 mod tests {
     use super::*;
     use crate::oauth::json::object;
+    use crate::principal::{ProviderId, Subject};
+    use crate::provider::habits::Sources;
 
     fn provider() -> OpenIdConnect {
         OpenIdConnect::new("op", "https://op.example", "web", "secret")
@@ -295,7 +314,8 @@ mod tests {
     fn name(provider: &OpenIdConnect, claims: &str) -> (String, String) {
         let claims = object(claims.as_bytes()).unwrap();
         let id = ProviderId::parse("op").unwrap();
-        let identity = provider.identity(&id, "1", &claims, &[]).identity;
+        let subject = provider.subject(&claims).unwrap();
+        let identity = provider.identity(&id, &subject, &claims, &[]).identity;
         (identity.name, identity.name_typ)
     }
 
@@ -317,8 +337,9 @@ mod tests {
         let id_token = object(br#"{"sub":"1","email":"a@b"}"#).unwrap();
         let userinfo = object(br#"{"sub":"1","email":"other@b","name":"Alice"}"#).unwrap();
         let id = ProviderId::parse("op").unwrap();
-        let told = OpenIdConnect::told(&userinfo);
-        let stated = provider().identity(&id, "1", &id_token, &told);
+        let sources = Sources { id_token: &id_token, userinfo: Some(&userinfo), user: None };
+        let told = provider().told(&sources);
+        let stated = provider().identity(&id, &Subject::new("1"), &id_token, &told);
         let values: Vec<_> = stated.identity.claims.iter().map(|c| c.val.as_str()).collect();
 
         assert_eq!(values, ["1", "a@b", "Alice"]);
@@ -330,21 +351,5 @@ mod tests {
     fn openid_is_always_asked_for() {
         assert_eq!(provider().registration.scope(), "openid profile email");
         assert_eq!(provider().scopes(["email"]).registration.scope(), "openid email");
-    }
-
-    #[test]
-    fn a_metadata_address_leaves_open_only_a_final_slash() {
-        let url = "https://op.example/o/.well-known/openid-configuration";
-        let source = IssuerSource::MetadataUrl(url.to_owned());
-        let (issuers, found) = source.candidates().unwrap();
-
-        assert_eq!(
-            issuers,
-            [Issuer::new("https://op.example/o"), Issuer::new("https://op.example/o/")]
-        );
-        assert_eq!(found.as_str(), url);
-        let slashed = IssuerSource::Issuer("https://op.example/o/".to_owned());
-        assert_eq!(slashed.candidates().unwrap().1.as_str(), url);
-        assert!(IssuerSource::MetadataUrl("https://op.example/".to_owned()).candidates().is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What we are at a provider, and what we ask it for.
 
+use super::private_key::PrivateKey;
 use crate::oauth::token::ClientAuthentication;
 use crate::secret::Secret;
 
@@ -13,11 +14,31 @@ pub(crate) struct Registration {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret<String>>,
     pub(crate) client_authentication: Option<ClientAuthentication>,
+    /// What signs in the place of the secret.
+    pub(crate) signing: Option<Signing>,
     pub(crate) scopes: Vec<String>,
     /// Further parameters of every authorization request.
     pub(crate) login_parameters: Vec<(String, String)>,
     /// Which parameters of our login route are passed on.
     pub(crate) visitor_parameters: Vec<String>,
+}
+
+/// How a key of ours proves who we are.
+#[derive(Clone, Debug)]
+pub(crate) enum Signing {
+    /// By a client assertion (`private_key_jwt`).
+    Assertion(PrivateKey, Audience),
+    /// By a client secret that is made with it, and that names the team of this id: Apple's way.
+    ClientSecret { key: PrivateKey, team_id: String },
+}
+
+/// Whom a client assertion is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Audience {
+    /// The issuer and nobody else, as later drafts of RFC 7523 demand.
+    Issuer,
+    /// The token endpoint, which is what Entra takes.
+    TokenEndpoint,
 }
 
 impl Registration {
@@ -28,6 +49,7 @@ impl Registration {
             client_id,
             client_secret: None,
             client_authentication: None,
+            signing: None,
             scopes: Vec::new(),
             login_parameters: Vec::new(),
             visitor_parameters: Vec::new(),

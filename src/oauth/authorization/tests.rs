@@ -27,6 +27,7 @@ fn url(endpoint: &str, mode: ResponseMode, further: &[(&str, &str)]) -> String {
         client_id: "web",
         redirect_uri: "https://app.example/.auth/login/op/callback",
         scope: "openid profile email",
+        response_type: ResponseType::Code,
         response_mode: mode,
         pending: &pending(),
         further: &further,
@@ -153,4 +154,45 @@ fn an_error_beside_a_code_is_an_error() {
     let both = verify(&format!("code=a&error=access_denied&{STATE}"), false);
 
     assert!(matches!(both, Ok(VerifiedResponse::Refused(_))));
+}
+
+#[test]
+fn a_request_for_an_id_token_beside_the_code_has_the_answer_posted() {
+    let request = AuthorizationRequest {
+        endpoint: &Url::parse("https://op.example/auth").unwrap(),
+        client_id: "web",
+        redirect_uri: "https://app.example/cb",
+        scope: "openid",
+        response_type: ResponseType::CodeIdToken,
+        response_mode: ResponseMode::Query,
+        pending: &pending(),
+        further: &[],
+    };
+
+    assert!(request.url().as_str().starts_with(
+        "https://op.example/auth?response_type=code+id_token\
+         &redirect_uri=https%3A%2F%2Fapp.example%2Fcb&client_id=web&scope=openid\
+         &response_mode=form_post&code_challenge="
+    ));
+}
+
+#[test]
+fn what_comes_beside_the_code_is_kept_with_it() {
+    let read = |beside: &str| {
+        let state = pending().state.expose().clone();
+        let response = format!("code=c&state={state}{beside}");
+        let response = AuthorizationResponse::parse(response.as_bytes()).unwrap();
+        let VerifiedResponse::Code(code) = response.verify(pending(), false).unwrap() else {
+            panic!("no code")
+        };
+        (code.id_token().map(|token| token.expose().clone()), code.user().map(str::to_owned))
+    };
+
+    assert_eq!(read("&id_token=a.b.c&user=%7B%7D"), (Some("a.b.c".into()), Some("{}".into())));
+    assert_eq!(read("&id_token="), (None, None));
+    let twice = b"code=c&state=s&id_token=a&id_token=b";
+    assert_eq!(
+        AuthorizationResponse::parse(twice).err(),
+        Some(CallbackError::Duplicate("id_token"))
+    );
 }

@@ -41,9 +41,7 @@ fn check_user(
     expected: &Expected<'_>,
     original: &Original,
 ) -> Result<(), IdTokenError> {
-    if !jwt::is_issued_by(claims, expected.issuer) {
-        return Err(IdTokenError::IssuerMismatch);
-    }
+    expected.check_issuer(claims)?;
     if check_subject(claims)? != original.subject {
         return Err(IdTokenError::SubjectChanged);
     }

@@ -171,3 +171,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn di_05_keys_of_other_issuers_can_be_left_out() {
+    let key = TestKey::new(Algorithm::Rs256).jwk("1");
+    let theirs = with(key.clone(), "issuer", json!("https://op.example/theirs"));
+    let ours = with(key.clone(), "issuer", json!("https://op.example/ours"));
+    let keys = KeySet::parse(json!({"keys": [key, theirs, ours]}).to_string().as_bytes()).unwrap();
+
+    assert_eq!(keys.iter().count(), 3);
+    assert_eq!(keys.for_issuers(|issuer| issuer.ends_with("/ours")).iter().count(), 2);
+}

@@ -109,17 +109,16 @@ fn code() -> VerifiedCode {
     code
 }
 
-fn redeem_as(authentication: ClientAuthentication) -> Request<Bytes> {
-    let secret = Secret::from("p:%+ é");
-    let client = Client { id: "web app", secret: Some(&secret), authentication };
+fn redeem_as(credential: Credential) -> Request<Bytes> {
+    let client = Client { id: "web app", credential };
     let endpoint = Url::parse("https://op.example/token?p=policy").unwrap();
-    redeem(&endpoint, client, "https://app.example/.auth/login/op/callback", &code()).unwrap()
+    redeem(&endpoint, &client, "https://app.example/.auth/login/op/callback", &code()).unwrap()
 }
 
 #[test]
 fn oa_01_the_client_proves_itself_in_one_way_and_its_secret_is_encoded() {
-    let basic = redeem_as(ClientAuthentication::ClientSecretBasic);
-    let post = redeem_as(ClientAuthentication::ClientSecretPost);
+    let basic = redeem_as(Credential::Basic("p:%+ é".into()));
+    let post = redeem_as(Credential::Post("p:%+ é".into()));
     let body = |request: &Request<Bytes>| String::from_utf8(request.body().to_vec()).unwrap();
 
     // base64 of `web+app:p%3A%25%2B+%C3%A9`
@@ -135,7 +134,7 @@ fn oa_01_the_client_proves_itself_in_one_way_and_its_secret_is_encoded() {
 
 #[test]
 fn oa_02_the_code_is_redeemed_with_its_verifier_and_the_same_redirect_uri() {
-    let request = redeem_as(ClientAuthentication::ClientSecretPost);
+    let request = redeem_as(Credential::Post("p:%+ é".into()));
     let sent: Vec<_> = form_urlencoded::parse(request.body()).into_owned().collect();
     let value = |name: &str| sent.iter().find(|(sent, _)| sent == name).unwrap().1.as_str();
 
@@ -149,14 +148,29 @@ fn oa_02_the_code_is_redeemed_with_its_verifier_and_the_same_redirect_uri() {
 
 #[test]
 fn a_refresh_names_the_refresh_token_and_no_scopes() {
-    let secret = Secret::from("secret");
-    let authentication = ClientAuthentication::ClientSecretPost;
-    let client = Client { id: "web", secret: Some(&secret), authentication };
+    let client = Client { id: "web", credential: Credential::Post("secret".into()) };
     let endpoint = Url::parse("https://op.example/token").unwrap();
-    let request = refresh(&endpoint, client, &"r+t".into()).unwrap();
+    let request = refresh(&endpoint, &client, &"r+t".into()).unwrap();
 
     assert_eq!(
         request.body(),
         "grant_type=refresh_token&refresh_token=r%2Bt&client_id=web&client_secret=secret"
     );
+}
+
+#[test]
+fn a_statement_of_who_we_are_goes_beside_the_id_and_no_secret_does() {
+    let client = Client { id: "web", credential: Credential::Assertion("a.b.c".into()) };
+    let endpoint = Url::parse("https://op.example/token").unwrap();
+    let statement = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+                     client-assertion-type%3Ajwt-bearer&client_assertion=a.b.c";
+    let refreshed = refresh(&endpoint, &client, &"r".into()).unwrap();
+    let redeemed = redeem(&endpoint, &client, "https://app.example/cb", &code()).unwrap();
+
+    for request in [refreshed, redeemed] {
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
+        assert!(body.contains("client_id=web") && body.contains(statement), "{body}");
+        assert!(!body.contains("client_secret"), "{body}");
+        assert!(!request.headers().contains_key(header::AUTHORIZATION));
+    }
 }

@@ -1,0 +1,118 @@
+//! Who a user is, by what an OpenID provider states of them.
+
+use std::collections::HashSet;
+
+use super::admission::NotAdmitted;
+use super::aad::TENANT_ID;
+use super::claims;
+use super::habits::Sources;
+use super::{IssuerSource, OpenIdConnect, Stated, aad};
+use crate::oauth::discovery::Metadata;
+use crate::oauth::json::Object;
+use crate::oauth::jwk::KeySet;
+use crate::principal::{Claim, Identity, Issuer, ProviderId, Subject};
+use crate::token::TokenSet;
+
+impl OpenIdConnect {
+    /// The issuer that an ID token must name which says, unchecked, to come from tenant `tenant`.
+    ///
+    /// # Security
+    ///
+    /// What an unchecked token says chooses among the tenants that are allowed, never beyond; then
+    /// the token is checked against that one.
+    pub(crate) fn issuer(
+        &self,
+        metadata: &Metadata,
+        tenant: Option<&str>,
+    ) -> Result<Issuer, NotAdmitted> {
+        let named = metadata.issuer.as_str();
+        if !matches!(self.source, IssuerSource::Entra(_)) || !named.contains(TENANT_ID) {
+            return Ok(metadata.issuer.clone());
+        }
+        let tenant = tenant.ok_or(NotAdmitted::Tenant)?;
+        let allowed = self.admission.tenants.iter().find(|id| id.eq_ignore_ascii_case(tenant));
+        let allowed = allowed.ok_or(NotAdmitted::Tenant)?;
+        Ok(Issuer::new(&named.replace(TENANT_ID, &allowed.to_ascii_lowercase())))
+    }
+
+    /// How the issuer also spells itself.
+    pub(crate) fn alias(&self) -> Option<Issuer> {
+        self.habits.alias.map(Issuer::new)
+    }
+
+    /// Those of the provider's keys that may sign for `issuer`.
+    pub(crate) fn keys_of(&self, issuer: &Issuer, keys: &KeySet) -> KeySet {
+        match self.source {
+            IssuerSource::Entra(_) => {
+                keys.for_issuers(|of| aad::is_key_of(of, issuer.as_str()))
+            }
+            _ => keys.clone(),
+        }
+    }
+
+    /// By which name the user of a verified ID token is known for ever; `None` if it has none.
+    pub(crate) fn subject(&self, id_token: &Object) -> Option<Subject> {
+        let usable = |subject: &String| {
+            (1..=MAX_SUBJECT).contains(&subject.len())
+                && subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        };
+        (self.habits.subject)(id_token).filter(usable).as_deref().map(Subject::new)
+    }
+
+    /// What is told of the user beside the ID token.
+    pub(crate) fn told(&self, sources: &Sources<'_>) -> Vec<Claim> {
+        (self.habits.told)(sources, self.claim_names)
+    }
+
+    /// Who the user is: by what their ID token states, and for what it leaves open, by what was
+    /// `told` of them.
+    pub(crate) fn identity(
+        &self,
+        provider: &ProviderId,
+        subject: &Subject,
+        id_token: &Object,
+        told: &[Claim],
+    ) -> Stated {
+        let mut claims = (self.habits.stated)(id_token, self.claim_names);
+        let told_from = claims.len();
+        let stated: HashSet<&str> = claims.iter().map(|claim| claim.typ.as_str()).collect();
+        let added = told.iter().filter(|told| !stated.contains(told.typ.as_str()));
+        let added: Vec<Claim> = added.cloned().collect();
+        claims.extend(added);
+
+        let (name, name_typ) = self.name(subject, &claims);
+        let user_id = subject.as_str().to_owned();
+        let identity = Identity { provider: provider.clone(), user_id, name, name_typ, claims };
+        Stated { identity, told_from }
+    }
+
+    /// The name for display, and the type of the claim that it is taken from.
+    fn name(&self, subject: &Subject, claims: &[Claim]) -> (String, String) {
+        let names = self.name_claim.as_deref().into_iter().chain(self.habits.names.iter().copied());
+        let named = names
+            .map(|name| claims::typ(name, self.claim_names))
+            .find_map(|typ| claims.iter().find(|claim| claim.typ == typ && !claim.val.is_empty()));
+        match named {
+            Some(Claim { typ, val }) => {
+                let bare = val.strip_prefix(self.habits.name_prefix).unwrap_or(val);
+                (bare.to_owned(), typ.clone())
+            }
+            None => {
+                let subject = subject.as_str();
+                let stating = claims.iter().find(|claim| claim.val == subject);
+                let sub = || claims::typ("sub", self.claim_names).to_owned();
+                (subject.to_owned(), stating.map_or_else(sub, |claim| claim.typ.clone()))
+            }
+        }
+    }
+
+    /// `tokens` as they are kept and handed on.
+    pub(crate) fn keep(&self, mut tokens: TokenSet) -> TokenSet {
+        if self.habits.authentication_token {
+            tokens.authentication_token = tokens.id_token.take();
+        }
+        tokens
+    }
+}
+
+const MAX_SUBJECT: usize = 255;

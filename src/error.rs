@@ -13,6 +13,8 @@ use crate::oauth::id_token::IdTokenError;
 use crate::oauth::jwk::JwkError;
 use crate::oauth::token::TokenError;
 use crate::oauth::userinfo::UserinfoError;
+use crate::provider::NotAdmitted;
+use crate::provider::aad::groups::GroupsError;
 use crate::seal::RandomError;
 use crate::store::StoreError;
 use crate::wire::session::SessionCookieError;
@@ -21,6 +23,8 @@ use crate::wire::session::SessionCookieError;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
+    /// The user's account is not one that may sign in here.
+    Account,
     /// The provider answered something that must not be believed.
     Provider,
     /// The configuration, here or at the provider.
@@ -36,6 +40,7 @@ impl Fault {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
+            Self::Account => StatusCode::FORBIDDEN,
             Self::Provider => StatusCode::BAD_GATEWAY,
             Self::Setup => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -60,12 +65,20 @@ pub(crate) enum Kind {
     Discovery(#[from] DiscoveryError),
     #[error("the provider's {document} answered with status {status}")]
     Document { document: &'static str, status: StatusCode },
+    #[error("the user's groups are not known")]
+    Groups(#[from] GroupsError),
     #[error("the provider could not be asked")]
     Http(#[from] HttpClientError),
     #[error("the provider's ID token is refused")]
     IdToken(#[from] IdTokenError),
     #[error("the provider's keys cannot be used")]
     Jwk(#[from] JwkError),
+    #[error(
+        "the provider takes no signature that our key can make; use a key of another kind, or a secret"
+    )]
+    NoCredential,
+    #[error("the account is not one that may sign in")]
+    NotAdmitted(#[from] NotAdmitted),
     #[error("the login was begun by somebody else than who is signed in now")]
     OtherUser,
     #[error("the provider sent no id_token; is `openid` among its scopes")]
@@ -97,7 +110,11 @@ impl Error {
             Kind::Callback(_) | Kind::NoSuchLogin | Kind::OtherUser | Kind::SpentLogin => {
                 Fault::UserAgent
             }
-            Kind::Config(_) | Kind::Random(_) | Kind::SessionCookie(_) => Fault::Setup,
+            Kind::Config(_) | Kind::NoCredential | Kind::Random(_) | Kind::SessionCookie(_) => {
+                Fault::Setup
+            }
+            Kind::Groups(_) => Fault::Provider,
+            Kind::NotAdmitted(_) => Fault::Account,
             Kind::Discovery(_) | Kind::IdToken(_) | Kind::Jwk(_) | Kind::NoIdToken => {
                 Fault::Provider
             }
@@ -118,6 +135,7 @@ impl Error {
     pub fn sub_status(&self) -> SubStatus {
         match (&*self.0, self.fault()) {
             (Kind::IdToken(_), _) => SubStatus::InvalidToken,
+            (Kind::NotAdmitted(_), _) => SubStatus::AuthorizationCheckFailed,
             (Kind::Store(_) | Kind::Random(_), _) => SubStatus::InternalModuleFailure,
             (_, Fault::Setup) => SubStatus::ConfigurationError,
             _ => SubStatus::LoginProtocolError,

@@ -61,6 +61,20 @@ pub(crate) struct Lease {
 }
 
 impl Grant {
+    /// Takes over what `earlier` was told, unless something was told this time.
+    fn keep_told(&mut self, earlier: &Self) {
+        let Identity { claims, name, name_typ, .. } = &mut self.identity;
+        let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
+        if claims.len() > self.told_from || told.is_empty() {
+            return;
+        }
+        claims.extend_from_slice(told);
+        if told.iter().any(|claim| claim.typ == earlier.identity.name_typ) {
+            name.clone_from(&earlier.identity.name);
+            name_typ.clone_from(&earlier.identity.name_typ);
+        }
+    }
+
     /// Whether this is `other` still. Generations count anew in a record that was deleted and made
     /// again, so they alone do not tell.
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -87,9 +101,13 @@ impl Record {
     }
 
     /// Takes over what a new sign-in brought. An earlier refresh token is kept when none came:
-    /// some providers hand one out only at the first consent.
-    pub(crate) fn renew(&mut self, grant: Grant) {
+    /// some providers hand one out only at the first consent. With `keeps_told` the same holds for
+    /// what was told of the user beside the ID token.
+    pub(crate) fn renew(&mut self, grant: Grant, keeps_told: bool) {
         let earlier = std::mem::replace(&mut self.grant, grant);
+        if keeps_told {
+            self.grant.keep_told(&earlier);
+        }
         self.grant.generation = earlier.generation.saturating_add(1);
         if self.grant.tokens.refresh_token.is_none() {
             let refresh_token = earlier.tokens.refresh_token.clone();
@@ -261,13 +279,39 @@ mod tests {
         let mut grant = record.grant.clone();
         Arc::make_mut(&mut grant.tokens).refresh_token = None;
 
-        record.renew(grant.clone());
+        record.renew(grant.clone(), false);
         assert_eq!(record.grant.generation, 8);
         assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("first"));
 
         Arc::make_mut(&mut grant.tokens).refresh_token = Some("second".into());
-        record.renew(grant);
+        record.renew(grant, false);
         assert!(record.grant.tokens.refresh_token.as_ref().unwrap().matches("second"));
+    }
+
+    #[test]
+    fn what_a_provider_tells_once_is_kept_where_it_is_said_so() {
+        let mut record = record(vec![]);
+        let mut grant = record.grant.clone();
+        record.grant.told_from = 3;
+        grant.identity.claims.truncate(3);
+        grant.told_from = 3;
+        grant.identity.name = "alice@op".to_owned();
+        let name = |record: &Record| record.grant.identity.name.clone();
+        let told = |record: &Record| record.grant.identity.claims.get(3).cloned();
+
+        let mut forgetful = record.clone();
+        forgetful.renew(grant.clone(), false);
+        assert_eq!((name(&forgetful), told(&forgetful)), ("alice@op".to_owned(), None));
+
+        record.renew(grant.clone(), true);
+        record.renew(grant.clone(), true);
+        let alice = Claim::new("name", "Alice");
+        assert_eq!((name(&record), told(&record)), ("Alice".to_owned(), Some(alice)));
+
+        grant.identity.claims.push(Claim::new("name", "Alicia"));
+        grant.identity.name = "Alicia".to_owned();
+        record.renew(grant, true);
+        assert_eq!(name(&record), "Alicia");
     }
 
     #[test]

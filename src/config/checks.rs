@@ -34,7 +34,7 @@ pub(super) fn check(builder: ConfigBuilder) -> Result<Settings, ConfigError> {
     let excluded = PathPatterns::parse(&builder.excluded_paths)
         .map_err(|error| ConfigError::new("globalValidation.excludedPaths", error.to_string()))?;
     let logout_path = builder.logout_path.map(check_logout_path).transpose()?;
-    let providers = check_providers(builder.providers)?;
+    let providers = check_providers(builder.providers, &origin)?;
     let unauthenticated = builder.unauthenticated.unwrap_or(if providers.is_empty() {
         Unauthenticated::Allow
     } else {

@@ -111,12 +111,14 @@ fn parse_truth(text: &str) -> Option<bool> {
     }
 }
 
+pub(super) const AAD_ALLOWED_TENANTS: &str = "WEBSITE_AUTH_AAD_ALLOWED_TENANTS";
 pub(super) const ENCRYPTION_KEY: &str = "WEBSITE_AUTH_ENCRYPTION_KEY";
 pub(super) const LOGOUT_PATH: &str = "WEBSITE_AUTH_LOGOUT_PATH";
 pub(super) const NONCE_DURATION: &str = "WEBSITE_AUTH_NONCE_DURATION";
 pub(super) const REFRESH_HOURS: &str = "WEBSITE_AUTH_TOKEN_REFRESH_HOURS";
 pub(super) const SAS_URL: &str = "WEBSITE_AUTH_TOKEN_CONTAINER_SASURL";
 pub(super) const SIGNING_KEY: &str = "WEBSITE_AUTH_SIGNING_KEY";
+pub(super) const USE_LEGACY_CLAIMS: &str = "WEBSITE_AUTH_USE_LEGACY_CLAIMS";
 pub(super) const STATE_DIRECTORY: &str = "WEBSITE_AUTH_STATE_DIRECTORY";
 pub(super) const USER_ID_KEY: &str = "EASYAUTH_USER_ID_KEY";
 pub(super) const VALIDATE_NONCE: &str = "WEBSITE_AUTH_VALIDATE_NONCE";

@@ -1,19 +1,23 @@
 //! The checks that every provider passes.
 
+mod openid_connect;
+
 use std::collections::HashSet;
 
 use super::ConfigError;
+use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
-use crate::provider::{IssuerSource, OpenIdConnect, Protocol, Provider, Registration, max_age};
+use crate::provider::{Protocol, Provider, Registration, max_age};
 
 /// Checks each provider, and that their names differ.
 pub(super) fn check_providers(
     providers: Vec<Provider>,
+    origin: &PublicOrigin,
 ) -> Result<Vec<(ProviderId, Provider)>, ConfigError> {
     let mut names = HashSet::new();
     let mut checked = Vec::with_capacity(providers.len());
     for provider in providers {
-        let id = check_provider(&provider)?;
+        let id = check_provider(&provider, origin)?;
         if !names.insert(id.as_str().to_ascii_lowercase()) {
             let problem = "there are two providers of this name; names must differ, also in case";
             return Err(ConfigError::new(shown(&provider.registration().setting), problem));
@@ -23,11 +27,11 @@ pub(super) fn check_providers(
     Ok(checked)
 }
 
-fn check_provider(provider: &Provider) -> Result<ProviderId, ConfigError> {
+fn check_provider(provider: &Provider, origin: &PublicOrigin) -> Result<ProviderId, ConfigError> {
     let registration = provider.registration();
     let id = check_name(&registration.setting, &registration.name)?;
     let checked = check_registration(registration).and_then(|()| match &provider.0 {
-        Protocol::OpenIdConnect(settings) => check_openid_connect(settings),
+        Protocol::OpenIdConnect(settings) => openid_connect::check(settings, origin),
     });
     checked.map(|()| id).map_err(|Wrong(member, problem)| {
         ConfigError::new(format!("{}.{member}", registration.setting), problem)
@@ -50,26 +54,6 @@ fn check_registration(registration: &Registration) -> Result<(), Wrong> {
         return Err(Wrong("login.loginParameterNames", problem));
     }
     Ok(())
-}
-
-fn check_openid_connect(settings: &OpenIdConnect) -> Result<(), Wrong> {
-    if settings.id_token_secret().is_err() {
-        let problem = "ID tokens are signed with the client secret, and it is missing or too weak \
-                       for that; have the provider make one of at least 32 random bytes";
-        return Err(Wrong("registration.clientCredential", problem));
-    }
-    match (settings.source.candidates(), &settings.source) {
-        (Ok(_), _) => Ok(()),
-        (Err(_), IssuerSource::Issuer(_)) => Err(Wrong(
-            "registration.openIdConnectConfiguration.issuer",
-            "must be an https address (or http on loopback), written as the provider writes it",
-        )),
-        (Err(_), IssuerSource::MetadataUrl(_)) => Err(Wrong(
-            "registration.openIdConnectConfiguration.wellKnownOpenIdConfiguration",
-            "must be an https address (or http on loopback) that ends in \
-             /.well-known/openid-configuration",
-        )),
-    }
 }
 
 /// Reads the name of the provider at `setting`.

@@ -46,6 +46,15 @@ pub(crate) fn verify(
     Ok(IdToken { checked, claims: verified.into_claims() })
 }
 
+/// The tenant that a token names, before anything of it is checked.
+///
+/// # Security
+///
+/// Good for choosing what to check the token against, and for nothing else.
+pub(crate) fn unchecked_tenant(token: &str) -> Option<String> {
+    Some(jws::unchecked_claims(token)?.text("tid")?.to_owned())
+}
+
 /// What an ID token must say to be accepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
@@ -115,6 +124,11 @@ pub(crate) struct IdToken {
 impl IdToken {
     pub(crate) const fn subject(&self) -> &Subject {
         &self.checked.subject
+    }
+
+    /// Whether `other`, of the same issuer, is about the same user (OpenID Connect Core §3.3.3.6).
+    pub(crate) fn is_about_user_of(&self, other: &Self) -> bool {
+        self.claims.text("iss") == other.claims.text("iss") && self.subject() == other.subject()
     }
 
     /// Everything the token states, in its order.

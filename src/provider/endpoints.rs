@@ -29,6 +29,11 @@ impl EndpointOverrides {
         self.0.push((endpoint, url));
     }
 
+    /// Whether each is an https address, or http on loopback.
+    pub(crate) fn are_addresses(&self) -> bool {
+        self.0.iter().all(|(_, url)| discovery::document_url(url).is_ok())
+    }
+
     /// `metadata` with these endpoints in the place of its own.
     ///
     /// # Errors

@@ -20,19 +20,30 @@ impl OpenIdConnect {
     ///
     /// What an unchecked token says chooses among the tenants that are allowed, never beyond; then
     /// the token is checked against that one.
-    pub(crate) fn issuer(
+    pub(crate) fn issuer_for(
         &self,
         metadata: &Metadata,
         tenant: Option<&str>,
     ) -> Result<Issuer, NotAdmitted> {
-        let named = metadata.issuer.as_str();
-        if !matches!(self.source, IssuerSource::Entra(_)) || !named.contains(TENANT_ID) {
+        if !self.has_tenants(metadata) {
             return Ok(metadata.issuer.clone());
         }
+        let named = metadata.issuer.as_str();
         let tenant = tenant.ok_or(NotAdmitted::Tenant)?;
         let allowed = self.admission.tenants.iter().find(|id| id.eq_ignore_ascii_case(tenant));
         let allowed = allowed.ok_or(NotAdmitted::Tenant)?;
         Ok(Issuer::new(&named.replace(TENANT_ID, &allowed.to_ascii_lowercase())))
+    }
+
+    /// The issuer that a later ID token must name of a user whose first one named `earlier`.
+    pub(crate) fn issuer_again(&self, metadata: &Metadata, earlier: &Issuer) -> Issuer {
+        if self.has_tenants(metadata) { earlier.clone() } else { metadata.issuer.clone() }
+    }
+
+    /// Whether each of the provider's tenants is an issuer of its own.
+    fn has_tenants(&self, metadata: &Metadata) -> bool {
+        let entra = matches!(self.source, IssuerSource::Entra(_));
+        entra && metadata.issuer.as_str().contains(TENANT_ID)
     }
 
     /// How the issuer also spells itself.

@@ -38,6 +38,15 @@ impl IssuerSource {
         }
     }
 
+    /// Whether the provider is on this machine.
+    pub(crate) fn is_on_loopback(&self) -> bool {
+        let issuer = match self {
+            Self::Configured(issuer) | Self::Entra(issuer) | Self::Issuer(issuer) => issuer,
+            Self::MetadataUrl(url, _) => url,
+        };
+        discovery::document_url(issuer).is_ok_and(|url| url.scheme() == "http")
+    }
+
     /// Whether a metadata document from here may name `issuer`.
     pub(crate) fn accepts(&self, issuer: &Issuer) -> bool {
         let named = issuer.as_str();

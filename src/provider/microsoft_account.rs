@@ -195,7 +195,7 @@ fn told(sources: &Sources<'_>, names: ClaimNames) -> Vec<Claim> {
     let Sources { id_token, userinfo, .. } = *sources;
     // Userinfo spells some names without their dash below.
     let find = |spellings: &[&str]| {
-        let documents = userinfo.into_iter().chain([id_token]);
+        let documents = [id_token].into_iter().chain(userinfo);
         let mut texts = documents.flat_map(|d| spellings.iter().filter_map(|name| d.text(name)));
         texts.find(|text| !text.is_empty()).map(str::to_owned)
     };
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn the_claims_are_those_of_the_original_in_its_order() {
-        let id_token = include_bytes!("../../tests/data/providers/microsoft-account-id-token.json");
-        let userinfo = include_bytes!("../../tests/data/providers/microsoft-account-userinfo.json");
+        let id_token = include_bytes!("../../tests/data/providers/entra-id-token-v2.json");
+        let userinfo = include_bytes!("../../tests/data/providers/microsoft-userinfo.json");
         let (id_token, userinfo) = (object(id_token).unwrap(), object(userinfo).unwrap());
         let sources = Sources { id_token: &id_token, userinfo: Some(&userinfo), user: None };
         let mut claims = stated(&id_token, ClaimNames::Legacy);
@@ -254,14 +254,25 @@ mod tests {
             [
                 format!("{identity}/nameidentifier=66f33332eca7ea81"),
                 "name=Abe Lincoln".to_owned(),
-                format!("{identity}/givenname=Abe"),
-                format!("{identity}/surname=Lincoln"),
-                "urn:microsoftaccount:locale=en-US".to_owned(),
+                format!("{identity}/givenname=Mikah"),
+                format!("{identity}/surname= Ollenburg"),
                 "urn:microsoftaccount:id=66f33332eca7ea81".to_owned(),
                 "urn:microsoftaccount:name=Abe Lincoln".to_owned(),
-                format!("{identity}/emailaddress=AbeLi@microsoft.com"),
+                format!("{identity}/emailaddress=mikoll@contoso.com"),
             ]
         );
+    }
+
+    #[test]
+    fn userinfos_other_spelling_is_read_too() {
+        let id_token = object(br#"{"sub":"s"}"#).unwrap();
+        let userinfo =
+            object(br#"{"sub":"s","givenname":"A","familyname":"B","locale":"en-NZ"}"#).unwrap();
+        let sources = Sources { id_token: &id_token, userinfo: Some(&userinfo), user: None };
+        let told = told(&sources, ClaimNames::Legacy);
+        let values: Vec<_> = told.iter().map(|claim| claim.val.as_str()).collect();
+
+        assert_eq!(values, ["A", "B", "en-NZ", "s"]);
     }
 
     #[test]

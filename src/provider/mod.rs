@@ -34,6 +34,7 @@ pub(crate) use registration::{Audience, Registration, Signing, max_age};
 pub use crate::oauth::authorization::{ResponseMode, ResponseType};
 pub use crate::oauth::token::ClientAuthentication;
 use crate::principal::Identity;
+use crate::token::TokenSet;
 
 /// One identity provider of a [configuration](crate::ConfigBuilder::provider): whichever of those
 /// in this module it was made from.
@@ -59,6 +60,20 @@ impl Provider {
             Protocol::OpenIdConnect(settings) => {
                 settings.response_type.mode(settings.response_mode)
             }
+        }
+    }
+
+    /// `tokens` as they are kept and handed on.
+    pub(crate) fn keep(&self, tokens: TokenSet) -> TokenSet {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => settings.keep(tokens),
+        }
+    }
+
+    /// Whether what the provider tells beside its ID tokens comes at the first sign-in only.
+    pub(crate) const fn tells_once(&self) -> bool {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => settings.habits.tells_once,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::oauth::authorization::{
 use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{self, TokenResponse};
 use crate::pending_login::PendingLogin;
-use crate::principal::Subject;
+use crate::principal::{Issuer, Subject};
 use crate::provider::{Protocol, Stated};
 use crate::record::Original;
 use crate::return_to::ReturnTo;
@@ -136,16 +136,23 @@ impl RelyingParty {
     /// it is used or stored.
     async fn redeem(&self, callback: &Callback<'_>) -> Result<Proof, Error> {
         let Callback { provider, metadata, code, .. } = callback;
-        let client = provider.client(metadata);
+        // What came beside the code has to vouch for it before anybody is shown it.
+        let vouched = match &provider.settings.0 {
+            Protocol::OpenIdConnect(settings) => {
+                let op = OpenIdProvider { provider, settings, metadata };
+                self.verify_beside_code(op, callback).await?
+            }
+        };
+        let client = self.client(provider, metadata)?;
         let redirect_uri = self.redirect_uri(&provider.id);
-        let request = token::redeem(&metadata.endpoints.token, client, &redirect_uri, code)
+        let request = token::redeem(&metadata.endpoints.token, &client, &redirect_uri, code)
             .ok_or(Kind::NoSuchLogin)?;
         let answer = http_client::send(self.http_client()?, request).await?;
         let TokenResponse { tokens } = TokenResponse::parse(&answer, self.now())?;
         match &provider.settings.0 {
             Protocol::OpenIdConnect(settings) => {
                 let op = OpenIdProvider { provider, settings, metadata };
-                self.prove_by_id_token(op, callback, tokens).await
+                self.prove_by_id_token(op, callback, vouched.as_ref(), tokens).await
             }
         }
     }
@@ -170,6 +177,7 @@ impl Callback<'_> {
 #[derive(Debug)]
 pub(super) struct Proof {
     pub(super) tokens: TokenSet,
+    pub(super) issuer: Issuer,
     pub(super) subject: Subject,
     pub(super) stated: Stated,
     /// What later ID tokens must repeat; `None` if the provider knows none.

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::http_client;
 use crate::oauth::discovery::{DiscoveryError, Metadata};
 use crate::oauth::jwk::KeySet;
-use crate::provider::Protocol;
+use crate::provider::{IssuerSource, Protocol};
 
 /// The documents of one provider.
 #[derive(Debug, Default)]
@@ -58,17 +58,17 @@ impl RelyingParty {
 
     async fn fetch_metadata(&self, provider: &Provider) -> Result<Metadata, Error> {
         let Protocol::OpenIdConnect(settings) = &provider.settings.0;
-        let (issuers, url) = settings.source.candidates()?;
-        let document = self.fetch("metadata", &url).await?;
-        let mut refused = DiscoveryError::IssuerMismatch;
-        for issuer in &issuers {
-            match Metadata::parse(&document, issuer) {
-                Ok(metadata) => return Ok(metadata),
-                Err(DiscoveryError::IssuerMismatch) => {}
-                Err(error) => refused = error,
+        match (settings.source.metadata_url()?, &settings.source) {
+            (Some(url), source) => {
+                let document = self.fetch("metadata", &url).await?;
+                let metadata = Metadata::parse(&document, |issuer| source.accepts(issuer))?;
+                Ok(settings.endpoints.apply(metadata)?)
             }
+            (None, IssuerSource::Configured(issuer)) => {
+                Ok(settings.endpoints.without_discovery(issuer)?)
+            }
+            (None, _) => Err(DiscoveryError::Issuer.into()),
         }
-        Err(refused.into())
     }
 
     async fn fetch_keys(&self, url: &Url) -> Result<KeySet, Error> {

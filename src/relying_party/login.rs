@@ -53,6 +53,7 @@ impl RelyingParty {
             client_id: &registration.client_id,
             redirect_uri: &self.redirect_uri(&provider.id),
             scope: &registration.scope(),
+            response_type: provider.settings.response_type(),
             response_mode: provider.settings.response_mode(),
             pending: &pending,
             further: &further,

@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod callback;
+mod client;
 mod documents;
 mod flight;
 mod login;
@@ -37,8 +38,6 @@ use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, Settings};
 use crate::error::Error;
 use crate::http_client::{self, HttpClient};
-use crate::oauth::discovery::Metadata;
-use crate::oauth::token::{Client, ClientAuthentication};
 use crate::principal::ProviderId;
 use crate::provider;
 use crate::session::UserKey;
@@ -79,29 +78,6 @@ pub(crate) struct Provider {
     pub(crate) documents: Documents,
     /// Permits to ask for fresh tokens: an outage that ends must not become a storm.
     pub(crate) refreshing: Semaphore,
-}
-
-impl Provider {
-    /// How we show ourselves to the provider's token endpoint.
-    pub(crate) fn client(&self, metadata: &Metadata) -> Client<'_> {
-        let supported = metadata.capabilities.token_endpoint_auth_methods.as_deref();
-        // Without a list the provider takes `client_secret_basic` (OpenID Connect Discovery §3).
-        let post_only = supported.is_some_and(|methods| {
-            let has = |method: &str| methods.iter().any(|supported| supported == method);
-            has("client_secret_post") && !has("client_secret_basic")
-        });
-        let discovered = if post_only {
-            ClientAuthentication::ClientSecretPost
-        } else {
-            ClientAuthentication::ClientSecretBasic
-        };
-        let registration = self.settings.registration();
-        Client {
-            id: &registration.client_id,
-            secret: registration.client_secret.as_ref(),
-            authentication: registration.client_authentication.unwrap_or(discovered),
-        }
-    }
 }
 
 impl RelyingParty {

@@ -1,6 +1,5 @@
 //! OpenID Connect: who has signed in is what an ID token states.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::callback::{Callback, Proof};
@@ -8,15 +7,19 @@ use super::{Provider, RelyingParty};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::http_client;
+use crate::oauth::authorization::ResponseType;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::id_token::{self, Delivery, Expected, IdToken, IdTokenError, refreshed};
 use crate::oauth::json::Object;
 use crate::oauth::jwa::Algorithm;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{JwsError, Keys};
-use crate::oauth::userinfo;
-use crate::provider::{OpenIdConnect, Stated};
+use crate::oauth::userinfo::{self, UserinfoError};
+use crate::principal::{Claim, Issuer};
+use crate::provider::aad::groups;
+use crate::provider::{OpenIdConnect, Sources, Stated};
 use crate::record::Record;
+use crate::secret::Secret;
 use crate::session::Authentication;
 use crate::token::TokenSet;
 
@@ -28,28 +31,57 @@ pub(super) struct OpenIdProvider<'a> {
     pub(super) metadata: &'a Metadata,
 }
 
+/// Whose ID tokens are accepted.
+struct Authors {
+    issuer: Issuer,
+    alias: Option<Issuer>,
+}
+
 impl RelyingParty {
+    /// The ID token that came beside the code, through the browser, where one was asked for. It must
+    /// vouch for the code (OpenID Connect Core §3.3.2.11).
+    pub(super) async fn verify_beside_code(
+        &self,
+        op: OpenIdProvider<'_>,
+        callback: &Callback<'_>,
+    ) -> Result<Option<IdToken>, Error> {
+        if op.settings.response_type != ResponseType::CodeIdToken {
+            return Ok(None);
+        }
+        let token = callback.code.id_token().ok_or(Kind::NoIdToken)?;
+        let nothing = TokenSet::default();
+        let delivery = Delivery::AuthorizationEndpoint;
+        self.verify_id_token(op, callback, token, &nothing, delivery).await.map(Some)
+    }
+
     /// Who has signed in, by the ID token among `tokens`, which a code was redeemed for, and by
-    /// what the provider tells beside.
+    /// what the provider tells beside. The one that `vouched` for the code must be about the same.
     pub(super) async fn prove_by_id_token(
         &self,
         op: OpenIdProvider<'_>,
         callback: &Callback<'_>,
+        vouched: Option<&IdToken>,
         tokens: TokenSet,
     ) -> Result<Proof, Error> {
-        let id_token = self.verify_id_token(op, callback, &tokens).await?;
-        let userinfo = self.userinfo(op.metadata, &tokens, &id_token).await?;
-        let told = userinfo.as_ref().map(OpenIdConnect::told).unwrap_or_default();
-        let subject = id_token.subject();
-        let stated =
-            op.settings.identity(&op.provider.id, subject.as_str(), id_token.claims(), &told);
+        let OpenIdProvider { provider, settings, .. } = op;
+        let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
+        let delivery = Delivery::TokenEndpoint;
+        let id_token = self.verify_id_token(op, callback, token, &tokens, delivery).await?;
+        if vouched.is_some_and(|vouched| !vouched.is_about_user_of(&id_token)) {
+            return Err(IdTokenError::SubjectChanged.into());
+        }
+        let subject = settings.subject(id_token.claims()).ok_or(IdTokenError::SubjectInvalid)?;
+        let told = self.told(op, callback, &tokens, &id_token).await?;
+        let stated = settings.identity(&provider.id, &subject, id_token.claims(), &told);
+        let issuer = self.authors(op, token)?.issuer;
         Ok(Proof {
-            tokens,
-            subject: subject.clone(),
-            stated,
             original: Some(id_token.original()),
             provider_sid: id_token.sid().map(str::to_owned),
             authentication: authentication(&id_token),
+            tokens: settings.keep(tokens),
+            issuer,
+            subject,
+            stated,
         })
     }
 
@@ -57,26 +89,45 @@ impl RelyingParty {
         &self,
         op: OpenIdProvider<'_>,
         callback: &Callback<'_>,
-        tokens: &TokenSet,
+        token: &Secret<String>,
+        beside: &TokenSet,
+        delivery: Delivery,
     ) -> Result<IdToken, Error> {
         let pending = callback.pending();
-        let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
+        let authors = self.authors(op, token)?;
         let expected = Expected {
             nonce: self.settings().validate_nonce.then_some(&pending.nonce),
             code: Some(callback.code.code()),
             max_age: pending.max_age.map(Duration::from_secs),
-            ..self.expected(op, tokens)
+            delivery,
+            ..self.expected(op, &authors, beside)
         };
-        self.verified(op, |keys, algorithms| {
-            id_token::verify(token.expose(), keys, algorithms, &expected)
-        })
-        .await
+        let id_token = self
+            .verified(op, &authors.issuer, |keys, algorithms| {
+                id_token::verify(token.expose(), keys, algorithms, &expected)
+            })
+            .await?;
+        op.settings.admission.check(id_token.claims())?;
+        Ok(id_token)
+    }
+
+    /// Whose `token` has to be, which is not believed yet.
+    fn authors(&self, op: OpenIdProvider<'_>, token: &Secret<String>) -> Result<Authors, Error> {
+        let tenant = id_token::unchecked_tenant(token.expose());
+        let issuer = op.settings.issuer_for(op.metadata, tenant.as_deref())?;
+        Ok(Authors { issuer, alias: op.settings.alias() })
     }
 
     /// What any ID token of the provider must say that comes from its token endpoint with `tokens`.
-    fn expected<'a>(&self, op: OpenIdProvider<'a>, tokens: &'a TokenSet) -> Expected<'a> {
+    fn expected<'a>(
+        &self,
+        op: OpenIdProvider<'a>,
+        authors: &'a Authors,
+        tokens: &'a TokenSet,
+    ) -> Expected<'a> {
         Expected {
-            issuer: &op.metadata.issuer,
+            issuer: &authors.issuer,
+            alias: authors.alias.as_ref(),
             client_id: &op.settings.registration.client_id,
             trusted_audiences: &op.settings.trusted_audiences,
             nonce: None,
@@ -91,44 +142,132 @@ impl RelyingParty {
     }
 
     /// Verifies with the secret that the provider signs with, if it is configured so. Else with its
-    /// keys, and once again with newly fetched ones if the one wanted is not among them: the
-    /// provider may have changed its keys since.
+    /// keys for `issuer`.
     async fn verified(
         &self,
         op: OpenIdProvider<'_>,
+        issuer: &Issuer,
         verify: impl Fn(Keys<'_>, &[Algorithm]) -> Result<IdToken, IdTokenError>,
     ) -> Result<IdToken, Error> {
-        let OpenIdProvider { provider, settings, metadata } = op;
-        let capabilities = &metadata.capabilities;
-        if let Some(secret) = settings.id_token_secret().map_err(IdTokenError::from)? {
+        let capabilities = &op.metadata.capabilities;
+        if let Some(secret) = op.settings.id_token_secret().map_err(IdTokenError::from)? {
             let algorithms = capabilities.symmetric_signing_algorithms();
             return Ok(verify(Keys::Shared(&secret), &algorithms)?);
         }
         let algorithms = capabilities.public_signing_algorithms();
-        let verify = |keys: Arc<KeySet>| verify(Keys::Published(&keys), &algorithms);
-        match verify(self.keys(provider, metadata).await?) {
-            Err(IdTokenError::Signature(JwsError::NoMatchingKey)) => {
-                Ok(verify(self.keys_again(provider, metadata).await?)?)
-            }
-            verified => Ok(verified?),
+        let verify = |keys: &KeySet| {
+            let keys = op.settings.keys_of(issuer, keys);
+            verify(Keys::Published(&keys), &algorithms)
+        };
+        let stale = |error: &IdTokenError| *error == JwsError::NoMatchingKey.into();
+        Ok(self.with_keys(op, verify, stale).await??)
+    }
+
+    /// What `verify` says with the provider's keys, and with newly fetched ones if it is a `stale`
+    /// failure: the one wanted is not among them, for the provider may have changed its keys since.
+    async fn with_keys<T, E>(
+        &self,
+        op: OpenIdProvider<'_>,
+        verify: impl Fn(&KeySet) -> Result<T, E>,
+        stale: impl Fn(&E) -> bool,
+    ) -> Result<Result<T, E>, Error> {
+        let OpenIdProvider { provider, metadata, .. } = op;
+        match verify(&*self.keys(provider, metadata).await?) {
+            Err(error) if stale(&error) => Ok(verify(&*self.keys_again(provider, metadata).await?)),
+            verified => Ok(verified),
         }
+    }
+
+    /// What is told of the user beside the ID token.
+    async fn told(
+        &self,
+        op: OpenIdProvider<'_>,
+        callback: &Callback<'_>,
+        tokens: &TokenSet,
+        id_token: &IdToken,
+    ) -> Result<Vec<Claim>, Error> {
+        let userinfo = self.userinfo(op, tokens, id_token).await?;
+        let sources = Sources {
+            id_token: id_token.claims(),
+            userinfo: userinfo.as_ref(),
+            user: callback.code.user(),
+        };
+        let mut told = op.settings.told(&sources);
+        told.extend(self.groups(op, tokens, id_token).await);
+        Ok(told)
     }
 
     async fn userinfo(
         &self,
-        metadata: &Metadata,
+        op: OpenIdProvider<'_>,
         tokens: &TokenSet,
         id_token: &IdToken,
     ) -> Result<Option<Object>, Error> {
-        let (Some(endpoint), Some(access_token)) =
-            (&metadata.endpoints.userinfo, &tokens.access_token)
-        else {
+        let OpenIdProvider { settings, metadata, .. } = op;
+        let (Some(endpoint), Some(access_token), true) = (
+            &metadata.endpoints.userinfo,
+            &tokens.access_token,
+            settings.habits.asks_userinfo,
+        ) else {
             return Ok(None);
         };
         let request = userinfo::request(endpoint, access_token)?;
         let answer = http_client::send(self.http_client()?, request).await?;
-        let expected = userinfo::Expected { subject: id_token.subject(), signed: None };
-        Ok(Some(userinfo::parse(&answer, &expected)?))
+        let subject = id_token.subject();
+        if !settings.signed_userinfo {
+            let expected = userinfo::Expected { subject, signed: None };
+            return Ok(Some(userinfo::parse(&answer, &expected)?));
+        }
+        let algorithms = metadata.capabilities.userinfo_algorithms();
+        let parse = |keys: &KeySet| {
+            let signed = userinfo::Signed {
+                keys: Keys::Published(keys),
+                algorithms: &algorithms,
+                issuer: &metadata.issuer,
+                client_id: &settings.registration.client_id,
+                now: self.now(),
+                skew: settings.clock_skew,
+            };
+            userinfo::parse(&answer, &userinfo::Expected { subject, signed: Some(signed) })
+        };
+        let stale = |error: &UserinfoError| *error == JwsError::NoMatchingKey.into();
+        Ok(Some(self.with_keys(op, parse, stale).await??))
+    }
+
+    /// The groups that did not fit into the ID token, where they are to be asked for. Without them
+    /// the user may do less, not more, so a failure is for the log.
+    async fn groups(
+        &self,
+        op: OpenIdProvider<'_>,
+        tokens: &TokenSet,
+        id_token: &IdToken,
+    ) -> Vec<Claim> {
+        let (Some(endpoint), Some(access_token), true) = (
+            &op.settings.groups,
+            &tokens.access_token,
+            groups::are_left_out(id_token.claims()),
+        ) else {
+            return Vec::new();
+        };
+        match self.ask_for_groups(endpoint, access_token).await {
+            Ok(groups) => groups,
+            Err(error) => {
+                let provider = &op.provider.id;
+                let reason = error.chain();
+                tracing::error!(%provider, reason, "the user's groups could not be asked for");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn ask_for_groups(
+        &self,
+        endpoint: &str,
+        access_token: &Secret<String>,
+    ) -> Result<Vec<Claim>, Error> {
+        let request = groups::request(endpoint, access_token)?;
+        let answer = http_client::send(self.http_client()?, request).await?;
+        Ok(groups::parse(&answer)?)
     }
 
     /// What the ID token states that came with a refresh of `record`'s grant; `None` if it states
@@ -142,10 +281,11 @@ impl RelyingParty {
         let Some(id_token) = self.verify_refreshed(op, record, tokens).await? else {
             return Ok(None);
         };
+        op.settings.admission.check(id_token.claims())?;
         let earlier = &record.grant;
         let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
-        let subject = id_token.subject().as_str();
-        Ok(Some(op.settings.identity(&op.provider.id, subject, id_token.claims(), told)))
+        let claims = id_token.claims();
+        Ok(Some(op.settings.identity(&op.provider.id, &record.subject, claims, told)))
     }
 
     /// Checks an ID token that came with a refresh (OpenID Connect Core §12.2). None need come, and
@@ -163,8 +303,10 @@ impl RelyingParty {
         let (Some(token), Some(original)) = (&tokens.id_token, &record.grant.original) else {
             return Ok(None);
         };
-        let expected = self.expected(op, tokens);
-        let verified = self.verified(op, |keys, algorithms| {
+        let issuer = op.settings.issuer_again(op.metadata, &record.issuer);
+        let authors = Authors { issuer, alias: op.settings.alias() };
+        let expected = self.expected(op, &authors, tokens);
+        let verified = self.verified(op, &authors.issuer, |keys, algorithms| {
             refreshed::verify(token.expose(), keys, algorithms, &expected, original)
         });
         match verified.await {

@@ -24,15 +24,17 @@ impl RelyingParty {
         callback: &Callback<'_>,
         proof: Proof,
     ) -> Result<Vec<HeaderValue>, Error> {
-        let (provider, issuer) = (callback.provider, &callback.metadata.issuer);
-        let subject = proof.subject.clone();
+        let provider = callback.provider;
+        let (issuer, subject) = (proof.issuer.clone(), proof.subject.clone());
         let user_ids = &self.config.opened().await?.user_ids;
-        let user = user_ids.user_key(&provider.id, issuer, &subject);
+        let user = user_ids.user_key(&provider.id, &issuer, &subject);
         let session = self.new_session(&proof, callback.request)?;
         let grant = new_grant(proof, self.now());
         let cookie = match self.records().await? {
             Some(records) => {
-                let arrival = Arrival { user, issuer, subject: &subject, session, grant };
+                let keeps_told = provider.settings.tells_once();
+                let (issuer, subject) = (&issuer, &subject);
+                let arrival = Arrival { user, issuer, subject, session, grant, keeps_told };
                 self.keep_in_store(records, arrival, callback.pending().replaces).await?
             }
             None => keep_in_cookie(user, &session, &grant.identity),
@@ -94,13 +96,15 @@ struct Arrival<'a> {
     subject: &'a Subject,
     session: Session,
     grant: Grant,
+    /// Whether what was told of the user earlier stands if nothing is told now.
+    keeps_told: bool,
 }
 
 impl Arrival<'_> {
     fn merge(&self, record: Option<Record>) -> Record {
         match record {
             Some(mut record) => {
-                record.renew(self.grant.clone());
+                record.renew(self.grant.clone(), self.keeps_told);
                 record
             }
             None => Record {

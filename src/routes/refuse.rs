@@ -81,7 +81,7 @@ fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
     let (decision, status) = (refusal.decision_id, code(status, refusal.sub_status));
     let cause = error.chain();
     match error.fault() {
-        Fault::UserAgent => tracing::warn!(%decision, status, cause, "refused"),
+        Fault::Account | Fault::UserAgent => tracing::warn!(%decision, status, cause, "refused"),
         Fault::Provider | Fault::Setup | Fault::Unavailable => {
             tracing::error!(%decision, status, cause, "failed");
         }
@@ -90,6 +90,13 @@ fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
 
 fn explain(fault: Fault) -> Explanation {
     match fault {
+        Fault::Account => Explanation {
+            reason: "the account may not sign in",
+            error: "access_denied",
+            heading: "This account may not sign in here",
+            description: "You are signed in at the sign-in service with an account that is not let \
+                          in here. Use another one, or ask whoever runs this site.",
+        },
         Fault::Provider => Explanation {
             reason: "the provider's answer was refused",
             error: "provider_error",

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::env;
+use super::provider_extension::ProviderExtension;
 use super::section::Section;
 use super::token_store::{self, Kind};
 use crate::config::env::Environment;
 use crate::config::{ConfigBuilder, ConfigError};
-use crate::provider::ResponseMode;
 use crate::seal::Key;
 
 /// What other parts of the file need to know of ours.
@@ -17,16 +17,6 @@ pub(super) struct Extensions<'a> {
     pub(super) providers: Vec<ProviderExtension<'a>>,
 }
 
-/// What Azure cannot say of the provider called `name`.
-#[derive(Debug)]
-pub(super) struct ProviderExtension<'a> {
-    pub(super) name: &'a str,
-    /// Its own place in the file.
-    pub(super) path: String,
-    pub(super) issuer: Option<&'a str>,
-    pub(super) public_client: bool,
-    pub(super) response_mode: Option<ResponseMode>,
-}
 
 pub(super) fn read<'a>(
     section: &mut Section<'a>,
@@ -48,7 +38,7 @@ pub(super) fn read<'a>(
     section.section("session", |session| read_session(session, builder))?;
     let mut providers = Vec::new();
     section.each("providers", |name, provider| {
-        providers.push(read_provider(name, provider)?);
+        providers.push(ProviderExtension::read(name, provider)?);
         Ok(())
     })?;
     Ok(Extensions { kind, providers })
@@ -101,20 +91,4 @@ fn read_session(section: &mut Section<'_>, builder: &mut ConfigBuilder) -> Resul
         session.refresh_ahead = ahead;
     }
     section.only("strictRotation", false)
-}
-
-fn read_provider<'a>(
-    name: &'a str,
-    section: &mut Section<'a>,
-) -> Result<ProviderExtension<'a>, ConfigError> {
-    let problem = "endpoints without discovery are not in this version; leave them out";
-    section.refuse("endpoints", problem)?;
-    let modes = [("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)];
-    Ok(ProviderExtension {
-        name,
-        path: section.path().to_owned(),
-        issuer: section.text("issuer")?,
-        public_client: section.truth("publicClient")?.unwrap_or(false),
-        response_mode: section.choice("responseMode", &modes)?,
-    })
 }

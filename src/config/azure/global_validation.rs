@@ -20,7 +20,9 @@ pub(super) fn read(
         (_, action) => action,
     };
     if let Some(provider) = section.text("redirectToProvider")? {
-        builder.redirect_to = Some(provider.to_owned());
+        // Azure's name for it here, where its route has a shorter one.
+        let entra = provider.eq_ignore_ascii_case("azureActiveDirectory");
+        builder.redirect_to = Some(if entra { "aad" } else { provider }.to_owned());
     }
     if let Some(paths) = section.texts("excludedPaths")? {
         builder.excluded_paths = owned(paths);

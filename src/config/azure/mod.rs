@@ -9,6 +9,7 @@ mod global_validation;
 mod http_settings;
 mod identity_providers;
 mod login;
+mod provider_extension;
 mod section;
 mod spelling;
 #[cfg(test)]

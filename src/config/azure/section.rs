@@ -64,6 +64,12 @@ impl<'a> Section<'a> {
         self.object?.get(name).filter(|value| !is_absent(value))
     }
 
+    /// What the members are called that are here.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        let members = self.object.into_iter().flat_map(Object::iter);
+        members.filter(|(_, value)| !is_absent(value)).map(|(name, _)| name).collect()
+    }
+
     /// Leaves alone whatever else is here.
     pub(super) fn ignore_rest(&mut self) {
         self.object = None;

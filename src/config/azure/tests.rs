@@ -101,7 +101,7 @@ fn a_file_from_azures_documentation_is_read_unchanged() {
     assert!(registration.client_secret.as_ref().unwrap().matches("s3cr3t"));
     assert_eq!(registration.client_authentication, Some(ClientAuthentication::ClientSecretPost));
     let url = "https://example.eu.auth0.com/.well-known/openid-configuration";
-    assert_eq!(auth0.source, IssuerSource::MetadataUrl(url.to_owned()));
+    assert_eq!(auth0.source, IssuerSource::MetadataUrl(url.to_owned(), None));
     assert_eq!(registration.scope(), "openid profile email offline_access");
     let parameter = ("audience".to_owned(), "https://api.example/?a=b".to_owned());
     assert_eq!(registration.login_parameters, [parameter]);
@@ -318,10 +318,12 @@ fn a_provider_is_found_by_metadata_before_issuer_and_by_our_issuer_before_both()
     let all = r#"{"wellKnownOpenIdConfiguration": "https://m.example", "issuer": "https://i.example",
         "authorizationEndpoint": "https://a.example", "tokenEndpoint": "", "certificationUri": null}"#;
 
-    assert_eq!(source(all, "{}"), IssuerSource::MetadataUrl("https://m.example".to_owned()));
+    assert_eq!(source(all, "{}"), IssuerSource::MetadataUrl("https://m.example".to_owned(), None));
     assert_eq!(source(r#"{"issuer": "https://i.example"}"#, "{}"), issuer("https://i.example"));
     assert_eq!(source("{}", r#"{"issuer": "https://o.example"}"#), issuer("https://o.example"));
-    assert_eq!(source(all, r#"{"issuer": "https://o.example"}"#), issuer("https://o.example"));
+    let both = source(all, r#"{"issuer": "https://o.example"}"#);
+    let issuer = Some("https://o.example".to_owned());
+    assert_eq!(both, IssuerSource::MetadataUrl("https://m.example".to_owned(), issuer));
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl Bench {
     fn expected(&self) -> Expected<'_> {
         Expected {
             issuer: &self.issuer,
+            alias: None,
             client_id: "client",
             trusted_audiences: &[],
             nonce: Some(&self.nonce),
@@ -588,4 +589,18 @@ proptest! {
             prop_assert!(i128::from(iat) <= i128::from(now) + 300);
         }
     }
+}
+
+#[test]
+fn an_issuer_may_have_one_other_spelling_and_no_third() {
+    let bench = Bench::new(Algorithm::Es256);
+    let alias = Issuer::new("idp.example");
+    let expected = Expected { alias: Some(&alias), ..bench.expected() };
+    let verify = |iss: &str| {
+        let token = bench.key.token("1", &claims_with("iss", Some(json!(iss))));
+        super::verify(&token, bench.keys(), &[bench.key.algorithm], &expected)
+    };
+
+    assert!(verify("idp.example").is_ok() && verify(ISSUER).is_ok());
+    assert_eq!(verify("other.example").err(), Some(IdTokenError::IssuerMismatch));
 }

@@ -59,7 +59,7 @@ pub(crate) fn request(
         .header(AUTHORIZATION, authorization)
         .header(ACCEPT, "application/json")
         .header(CONTENT_TYPE, "application/json")
-        .body(Bytes::from_static(br#"{"securityEnabledOnly":false}"#))
+        .body(Bytes::from_static(br#"{"securityEnabledOnly":true}"#))
         .map_err(unfit)
 }
 
@@ -117,7 +117,7 @@ mod tests {
             let response = Response::builder().status(status);
             super::parse(&response.body(Bytes::from_static(body.as_bytes())).unwrap())
         };
-        let golden = include_str!("../../../tests/data/providers/entra-get-member-objects.json");
+        let golden = include_str!("../../../tests/data/providers/graph-get-member-groups.json");
 
         let groups = parse(200, golden).unwrap();
         assert_eq!(groups.len(), 3);

@@ -217,6 +217,7 @@ impl NotRefreshed {
             }
             Self::Refused(_) => "only a new sign-in helps",
             Self::Failed(error) => match error.fault() {
+                Fault::Account => "none, unless more accounts are to be let in",
                 Fault::Setup => "correct the client's settings, here or at the provider",
                 Fault::Provider => "it is for the provider to answer correctly",
                 Fault::Unavailable | Fault::UserAgent => "it is tried again",

@@ -28,8 +28,8 @@ impl RelyingParty {
             // The answer may spend the refresh token: what is needed to check it is fetched before.
             self.keys(provider, &metadata).await?;
         }
-        let client = provider.client(&metadata);
-        let request = token::refresh(&metadata.endpoints.token, client, refresh_token)
+        let client = self.client(provider, &metadata)?;
+        let request = token::refresh(&metadata.endpoints.token, &client, refresh_token)
             .ok_or(NotRefreshed::NoRefreshToken)?;
         let answer = http_client::send(self.http_client()?, request).await?;
         let tokens = self.read_answer(&answer)?;
@@ -61,8 +61,12 @@ impl RelyingParty {
                 self.restate(op, record, &tokens).await?
             }
         };
+        let earlier_tokens = &earlier.tokens;
         if stated.is_none() {
-            tokens.id_token = earlier.tokens.id_token.clone();
+            tokens.id_token = earlier_tokens.id_token.clone();
+            tokens.authentication_token = earlier_tokens.authentication_token.clone();
+        } else {
+            tokens = provider.settings.keep(tokens);
         }
         let Stated { identity, told_from } = stated.unwrap_or_else(|| Stated {
             identity: earlier.identity.clone(),

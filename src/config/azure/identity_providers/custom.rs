@@ -2,30 +2,52 @@
 
 use super::{LITERAL_SECRET, read_login_parameters, read_scopes, read_secret};
 use crate::config::ConfigError;
-use crate::config::azure::extensions::ProviderExtension;
+use crate::config::azure::provider_extension::ProviderExtension;
 use crate::config::azure::section::Section;
-use crate::config::env::Environment;
+use crate::config::env::{Environment, USE_LEGACY_CLAIMS};
 use crate::config::providers::check_name;
-use crate::provider::{ClientAuthentication, IssuerSource, OpenIdConnect};
+use crate::provider::{ClaimNames, ClientAuthentication, Endpoint, IssuerSource, OpenIdConnect};
 
 /// Reads a custom provider; `None` if it is switched off, whatever else is said of it.
 pub(super) fn read<'a>(
     name: &'a str,
     section: &mut Section<'a>,
-    extension: Option<&ProviderExtension<'a>>,
+    extension: &ProviderExtension<'a>,
     environment: Environment<'_>,
 ) -> Result<Option<OpenIdConnect>, ConfigError> {
     if section.truth("enabled")? == Some(false) {
         section.ignore_rest();
         return Ok(None);
     }
+    extension.only(&[
+        "issuer",
+        "endpoints",
+        "publicClient",
+        "responseMode",
+        "responseType",
+        "signedUserinfo",
+        "privateKeySettingName",
+        "keyId",
+    ])?;
     check_name(section.path(), name)?;
     let provider = section.section("registration", |registration| {
         read_registration(name, registration, extension, environment)
     })?;
     let mut provider = section.section("login", |login| read_login(provider, login))?;
-    if let Some(mode) = extension.and_then(|extension| extension.response_mode) {
+    if let Some(mode) = extension.response_mode {
         provider = provider.response_mode(mode);
+    }
+    if let Some(response_type) = extension.response_type {
+        provider = provider.response_type(response_type);
+    }
+    if extension.signed_userinfo {
+        provider = provider.signed_userinfo();
+    }
+    if environment.truth(USE_LEGACY_CLAIMS)? == Some(false) {
+        provider = provider.claim_names(ClaimNames::Modern);
+    }
+    for (endpoint, url) in &extension.endpoints {
+        provider = provider.endpoint(*endpoint, *url);
     }
     Ok(Some(provider))
 }
@@ -33,7 +55,7 @@ pub(super) fn read<'a>(
 fn read_registration<'a>(
     name: &'a str,
     section: &mut Section<'a>,
-    extension: Option<&ProviderExtension<'a>>,
+    extension: &ProviderExtension<'a>,
     environment: Environment<'_>,
 ) -> Result<OpenIdConnect, ConfigError> {
     section.refuse("clientSecret", LITERAL_SECRET)?;
@@ -42,50 +64,76 @@ fn read_registration<'a>(
         return Err(section.error("clientId", problem));
     };
     let mut provider = OpenIdConnect::public_client(name, "", client_id);
-    let public = extension.is_some_and(|extension| extension.public_client);
-    section.section("clientCredential", |credential| {
-        let methods = [
-            ("ClientSecretPost", ClientAuthentication::ClientSecretPost),
-            ("ClientSecretBasic", ClientAuthentication::ClientSecretBasic),
-        ];
-        let azures = [ClientAuthentication::ClientSecretPost];
-        let default = format!("{}_AUTHENTICATION_SECRET", name.to_ascii_uppercase());
-        let ours = &mut provider.registration;
-        ours.client_authentication = credential.enumeration("method", &methods, &azures)?;
-        ours.client_secret = read_secret(credential, &default, public, environment)?;
-        Ok(())
+    provider = section.section("clientCredential", |credential| {
+        read_credential(provider, credential, extension, environment)
     })?;
-    provider.source = section.section("openIdConnectConfiguration", |addresses| {
-        read_source(addresses, extension.and_then(|extension| extension.issuer))
-    })?;
+    section.section("openIdConnectConfiguration", |addresses| {
+        read_addresses(provider, addresses, extension)
+    })
+}
+
+fn read_credential(
+    mut provider: OpenIdConnect,
+    section: &mut Section<'_>,
+    extension: &ProviderExtension<'_>,
+    environment: Environment<'_>,
+) -> Result<OpenIdConnect, ConfigError> {
+    let methods = [
+        ("ClientSecretPost", ClientAuthentication::ClientSecretPost),
+        ("ClientSecretBasic", ClientAuthentication::ClientSecretBasic),
+        ("ClientSecretJwt", ClientAuthentication::ClientSecretJwt),
+        ("PrivateKeyJwt", ClientAuthentication::PrivateKeyJwt),
+    ];
+    let azures = [ClientAuthentication::ClientSecretPost];
+    let method = section.enumeration("method", &methods, &azures)?;
+    if let Some(key) = extension.private_key(environment)? {
+        let problem = "a private key is used in its place; leave one of them out";
+        section.refuse("clientSecretSettingName", problem)?;
+        section.refuse("secretSettingName", problem)?;
+        provider = provider.private_key(key);
+    } else {
+        extension.needs("privateKeySettingName", &["keyId"])?;
+        let name = provider.registration.name.to_ascii_uppercase();
+        let default = format!("{name}_AUTHENTICATION_SECRET");
+        let keyless = extension.public_client || method == Some(ClientAuthentication::PrivateKeyJwt);
+        let secret = read_secret(section, &default, keyless, environment)?;
+        provider.registration.client_secret = secret;
+    }
+    provider.registration.client_authentication = method;
     Ok(provider)
 }
 
-/// As Azure does, the address of the metadata counts before everything beside it.
-fn read_source<'a>(
+/// As Azure does, the address of the metadata counts before everything beside it. Without it, all
+/// endpoints stand for it, or none.
+fn read_addresses<'a>(
+    mut provider: OpenIdConnect,
     section: &mut Section<'a>,
-    ours: Option<&'a str>,
-) -> Result<IssuerSource, ConfigError> {
+    extension: &ProviderExtension<'a>,
+) -> Result<OpenIdConnect, ConfigError> {
     const WELL_KNOWN: &str = "wellKnownOpenIdConfiguration";
     let metadata = section.text(WELL_KNOWN)?;
-    let issuer = section.text("issuer")?;
-    for name in ["authorizationEndpoint", "tokenEndpoint", "certificationUri"] {
-        if section.text(name)?.is_some() && metadata.is_none() {
-            let problem = "endpoints without discovery are not in this version; set \
-                           wellKnownOpenIdConfiguration, or only the issuer";
-            return Err(section.error(name, problem));
+    let issuer = extension.issuer.or(section.text("issuer")?);
+    let mut endpoints = Vec::new();
+    for (name, endpoint) in ENDPOINTS {
+        match section.text(name)? {
+            Some(url) if metadata.is_none() => endpoints.push((endpoint, url)),
+            _ => {}
         }
     }
-    match (ours, metadata, issuer) {
-        (Some(issuer), _, _) | (None, None, Some(issuer)) => {
-            Ok(IssuerSource::Issuer(issuer.to_owned()))
-        }
-        (None, Some(url), _) => Ok(IssuerSource::MetadataUrl(url.to_owned())),
-        (None, None, None) => {
+    let owned = |issuer: &str| issuer.to_owned();
+    provider.source = match (metadata, issuer) {
+        (Some(url), _) => IssuerSource::MetadataUrl(owned(url), extension.issuer.map(owned)),
+        (None, Some(issuer)) if endpoints.is_empty() => IssuerSource::Issuer(owned(issuer)),
+        (None, Some(issuer)) => IssuerSource::Configured(owned(issuer)),
+        (None, None) => {
             let problem = "is not set, and neither is issuer; set the one that the provider names";
-            Err(section.error(WELL_KNOWN, problem))
+            return Err(section.error(WELL_KNOWN, problem));
         }
+    };
+    for (endpoint, url) in endpoints {
+        provider = provider.endpoint(endpoint, url);
     }
+    Ok(provider)
 }
 
 fn read_login(
@@ -99,7 +147,16 @@ fn read_login(
         provider = provider.scopes(scopes);
     }
     for (name, value) in read_login_parameters(section)? {
-        provider = provider.login_parameter(name, value);
+        provider = match name.as_str() {
+            "scope" => provider.scopes(value.split_whitespace()),
+            _ => provider.login_parameter(name, value),
+        };
     }
     Ok(provider)
 }
+
+const ENDPOINTS: [(&str, Endpoint); 3] = [
+    ("authorizationEndpoint", Endpoint::Authorization),
+    ("tokenEndpoint", Endpoint::Token),
+    ("certificationUri", Endpoint::Jwks),
+];

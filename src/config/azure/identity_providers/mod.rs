@@ -1,9 +1,13 @@
 //! `identityProviders`: who may say who a user is.
 
+mod aad;
+mod apple;
 mod custom;
+mod google;
 
 use super::extensions::Extensions;
 use super::owned;
+use super::provider_extension::ProviderExtension;
 use super::section::Section;
 use crate::config::env::Environment;
 use crate::config::{ConfigBuilder, ConfigError};
@@ -17,7 +21,7 @@ pub(super) fn read<'a>(
     environment: Environment<'_>,
     builder: &mut ConfigBuilder,
 ) -> Result<(), ConfigError> {
-    for name in AZURES {
+    for name in UNKNOWN {
         if section.object(name)?.is_some_and(is_configured) {
             let problem = "this provider is not in this version; set its enabled to false, or use \
                            customOpenIdConnectProviders if it speaks OpenID Connect";
@@ -25,11 +29,31 @@ pub(super) fn read<'a>(
         }
     }
     let mut names = Vec::new();
+    let none = ProviderExtension::default();
+    let extension = |name: &str| {
+        let found = extensions.providers.iter().find(|provider| provider.name == name);
+        found.unwrap_or(&none)
+    };
+    for (member, name) in AZURES {
+        if !section.object(member)?.is_some_and(is_configured) {
+            continue;
+        }
+        names.push(name);
+        let ours = extension(name);
+        let provider = section.section(member, |provider| {
+            Ok(match name {
+                "aad" => aad::read(provider, ours, environment)?.into(),
+                "apple" => apple::read(provider, ours, environment)?.into(),
+                "google" => google::read(provider, ours, environment)?.into(),
+                _ => google::read_microsoft_account(provider, ours, environment)?.into(),
+            })
+        })?;
+        builder.providers.push(provider);
+    }
     for spelling in ["customOpenIdConnectProviders", "openIdConnectProviders"] {
         section.each(spelling, |name, provider| {
             names.push(name);
-            let extension = extensions.providers.iter().find(|provider| provider.name == name);
-            let provider = custom::read(name, provider, extension, environment)?;
+            let provider = custom::read(name, provider, extension(name), environment)?;
             builder.providers.extend(provider.map(Provider::from));
             Ok(())
         })?;
@@ -110,13 +134,11 @@ fn read_login_parameters(section: &mut Section<'_>) -> Result<Vec<(String, Strin
 const SECRET_SETTING: &str = "clientSecretSettingName";
 const LITERAL_SECRET: &str = "a secret does not belong into this file; put it into an environment \
                               variable and name that in clientCredential.clientSecretSettingName";
-const AZURES: [&str; 8] = [
-    "apple",
-    "azureActiveDirectory",
-    "azureStaticWebApps",
-    "facebook",
-    "gitHub",
-    "google",
-    "legacyMicrosoftAccount",
-    "twitter",
+/// Azure's providers, and the names of their routes.
+const AZURES: [(&str, &str); 4] = [
+    ("apple", "apple"),
+    ("azureActiveDirectory", "aad"),
+    ("google", "google"),
+    ("legacyMicrosoftAccount", "microsoftaccount"),
 ];
+const UNKNOWN: [&str; 4] = ["azureStaticWebApps", "facebook", "gitHub", "twitter"];

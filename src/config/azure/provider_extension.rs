@@ -1,0 +1,105 @@
+//! `easyauth.providers.<name>`: what Azure cannot say of a provider.
+
+use super::section::Section;
+use crate::config::ConfigError;
+use crate::config::env::Environment;
+use crate::oauth::authorization::ResponseType;
+use crate::provider::{Endpoint, PrivateKey, ResponseMode};
+
+/// What Azure cannot say of the provider called `name`.
+#[derive(Debug, Default)]
+pub(super) struct ProviderExtension<'a> {
+    pub(super) name: &'a str,
+    /// Its own place in the file.
+    pub(super) path: String,
+    /// The members that are there.
+    given: Vec<&'a str>,
+    pub(super) issuer: Option<&'a str>,
+    pub(super) endpoints: Vec<(Endpoint, &'a str)>,
+    pub(super) public_client: bool,
+    pub(super) response_mode: Option<ResponseMode>,
+    pub(super) response_type: Option<ResponseType>,
+    pub(super) signed_userinfo: bool,
+    pub(super) allowed_tenants: Option<Vec<&'a str>>,
+    pub(super) resolve_groups: bool,
+    pub(super) groups_endpoint: Option<&'a str>,
+    private_key_setting: Option<&'a str>,
+    pub(super) key_id: Option<&'a str>,
+    pub(super) team_id: Option<&'a str>,
+}
+
+impl<'a> ProviderExtension<'a> {
+    pub(super) fn read(name: &'a str, section: &mut Section<'a>) -> Result<Self, ConfigError> {
+        let modes = [("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)];
+        let types = [("code", ResponseType::Code), ("code id_token", ResponseType::CodeIdToken)];
+        Ok(Self {
+            name,
+            path: section.path().to_owned(),
+            given: section.names(),
+            issuer: section.text("issuer")?,
+            endpoints: section.section("endpoints", read_endpoints)?,
+            public_client: section.truth("publicClient")?.unwrap_or(false),
+            response_mode: section.choice("responseMode", &modes)?,
+            response_type: section.choice("responseType", &types)?,
+            signed_userinfo: section.truth("signedUserinfo")?.unwrap_or(false),
+            allowed_tenants: section.texts("allowedTenants")?,
+            resolve_groups: section.truth("resolveGroups")?.unwrap_or(false),
+            groups_endpoint: section.text("groupsEndpoint")?,
+            private_key_setting: section.text(PRIVATE_KEY)?,
+            key_id: section.text("keyId")?,
+            team_id: section.text("teamId")?,
+        })
+    }
+
+    /// Refuses members that mean nothing for the provider.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
+        match self.given.iter().find(|name| !known.contains(name)) {
+            Some(foreign) => {
+                let problem = format!("is not for this provider; known here are {}", known.join(", "));
+                Err(ConfigError::new(format!("{}.{foreign}", self.path), problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses `members` without the one that they belong to.
+    pub(super) fn needs(&self, main: &str, members: &[&str]) -> Result<(), ConfigError> {
+        match self.given.iter().find(|name| members.contains(name)) {
+            Some(stray) => {
+                let problem = format!("means nothing without {main}; set that, too");
+                Err(ConfigError::new(format!("{}.{stray}", self.path), problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The private key in the variable that is named, under its name at the provider.
+    pub(super) fn private_key(
+        &self,
+        environment: Environment<'_>,
+    ) -> Result<Option<PrivateKey>, ConfigError> {
+        let Some(variable) = self.private_key_setting else { return Ok(None) };
+        let setting = format!("{}.{PRIVATE_KEY}", self.path);
+        let pem = environment.named_secret(&setting, variable)?;
+        // Some set-ups keep a variable to one line.
+        let pem = pem.expose().replace("\\n", "\n");
+        let key = PrivateKey::from_pem(&pem)
+            .map_err(|error| ConfigError::new(setting, error.to_string()))?;
+        Ok(Some(match self.key_id {
+            Some(id) => key.key_id(id),
+            None => key,
+        }))
+    }
+}
+
+fn read_endpoints<'a>(section: &mut Section<'a>) -> Result<Vec<(Endpoint, &'a str)>, ConfigError> {
+    let mut endpoints = Vec::new();
+    let mut add = |endpoint, url: Option<&'a str>| endpoints.extend(url.map(|url| (endpoint, url)));
+    add(Endpoint::Authorization, section.text("authorization")?);
+    add(Endpoint::Token, section.text("token")?);
+    add(Endpoint::UserInfo, section.text("userInfo")?);
+    add(Endpoint::Jwks, section.text("jwks")?);
+    Ok(endpoints)
+}
+
+const PRIVATE_KEY: &str = "privateKeySettingName";

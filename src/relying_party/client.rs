@@ -1,0 +1,133 @@
+//! Who we are to a provider's token endpoint, and how we prove it this time.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+
+use super::{Provider, RelyingParty};
+use crate::error::{Error, Kind};
+use crate::oauth::client_assertion::{Assertion, Signer};
+use crate::oauth::discovery::{Capabilities, Metadata};
+use crate::oauth::id_token::IdTokenError;
+use crate::oauth::jwa::Algorithm;
+use crate::oauth::jws::SharedSecret;
+use crate::oauth::private_key::PrivateKey;
+use crate::oauth::token::{Client, ClientAuthentication, Credential};
+use crate::provider::{Audience, Registration, Signing};
+use crate::seal::random;
+use crate::secret::Secret;
+
+impl RelyingParty {
+    /// How we show ourselves to the provider's token endpoint. What is signed for it is signed anew
+    /// for each request, and good for a minute.
+    pub(super) fn client<'a>(
+        &self,
+        provider: &'a Provider,
+        metadata: &Metadata,
+    ) -> Result<Client<'a>, Error> {
+        let registration = provider.settings.registration();
+        let credential = match (&registration.signing, &registration.client_secret) {
+            (Some(Signing::Assertion(key, audience)), _) => {
+                let signer = Signer::Key(key, algorithm(key, *audience, &metadata.capabilities)?);
+                let audience = match audience {
+                    Audience::Issuer => metadata.issuer.as_str(),
+                    Audience::TokenEndpoint => metadata.endpoints.token.as_str(),
+                };
+                let id = &registration.client_id;
+                Credential::Assertion(self.assertion(id, audience, signer)?)
+            }
+            (Some(Signing::ClientSecret { key, team_id }), _) => {
+                let now = self.now();
+                let statement = Assertion {
+                    issuer: team_id,
+                    client_id: &registration.client_id,
+                    audience: metadata.issuer.as_str(),
+                    id: None,
+                    issued_at: now,
+                    expires_at: now.after(LIFETIME),
+                };
+                Credential::Post(sign(&statement, Signer::Key(key, Algorithm::Es256))?)
+            }
+            (None, Some(secret)) => self.by_secret(registration, secret, metadata)?,
+            (None, None) => Credential::None,
+        };
+        Ok(Client { id: &registration.client_id, credential })
+    }
+
+    fn by_secret(
+        &self,
+        registration: &Registration,
+        secret: &Secret<String>,
+        metadata: &Metadata,
+    ) -> Result<Credential, Error> {
+        let discovered = discovered(&metadata.capabilities);
+        Ok(match registration.client_authentication.unwrap_or(discovered) {
+            ClientAuthentication::ClientSecretPost => Credential::Post(secret.clone()),
+            ClientAuthentication::ClientSecretJwt => {
+                let shared = SharedSecret::new(secret).map_err(IdTokenError::from)?;
+                let (id, audience) = (&registration.client_id, metadata.issuer.as_str());
+                let signer = Signer::Secret(&shared);
+                Credential::Assertion(self.assertion(id, audience, signer)?)
+            }
+            _ => Credential::Basic(secret.clone()),
+        })
+    }
+
+    fn assertion(
+        &self,
+        client_id: &str,
+        audience: &str,
+        signer: Signer<'_>,
+    ) -> Result<Secret<String>, Error> {
+        let now = self.now();
+        let id = URL_SAFE_NO_PAD.encode(random::<16>()?);
+        let assertion = Assertion {
+            issuer: client_id,
+            client_id,
+            audience,
+            id: Some(&id),
+            issued_at: now,
+            expires_at: now.after(LIFETIME),
+        };
+        sign(&assertion, signer)
+    }
+}
+
+fn sign(statement: &Assertion<'_>, signer: Signer<'_>) -> Result<Secret<String>, Error> {
+    let signed = statement.sign(signer, &SystemRandom::new());
+    signed.ok_or_else(|| Kind::NoCredential.into())
+}
+
+/// What the metadata say, `client_secret_basic` first, which is meant where nothing is said (OpenID
+/// Connect Discovery §3).
+fn discovered(capabilities: &Capabilities) -> ClientAuthentication {
+    let supported = capabilities.token_endpoint_auth_methods.as_deref();
+    let post_only = supported.is_some_and(|methods| {
+        let has = |method: &str| methods.iter().any(|supported| supported == method);
+        has("client_secret_post") && !has("client_secret_basic")
+    });
+    if post_only {
+        ClientAuthentication::ClientSecretPost
+    } else {
+        ClientAuthentication::ClientSecretBasic
+    }
+}
+
+/// Entra wants `PS256`, and does not say so in its metadata; others say what they want.
+fn algorithm(
+    key: &PrivateKey,
+    audience: Audience,
+    capabilities: &Capabilities,
+) -> Result<Algorithm, Error> {
+    let entras = [Algorithm::Ps256.name().to_owned()];
+    let accepted = match audience {
+        Audience::TokenEndpoint => Some(&entras[..]),
+        Audience::Issuer => capabilities.token_endpoint_auth_algorithms.as_deref(),
+    };
+    key.algorithm(accepted).ok_or_else(|| Kind::NoCredential.into())
+}
+
+/// Long enough for clocks that differ a little, and no longer: whoever sees it could use it.
+const LIFETIME: Duration = Duration::from_secs(60);

@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_first_sign_in_tells_the_name_and_not_the_address() {
-        let golden = include_str!("../../tests/data/providers/apple-user.json");
+        let golden = include_str!("../../tests/data/apple/user.json");
         let identity = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
 
         assert_eq!(

@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn the_claims_are_those_of_the_original_in_its_order() {
-        let id_token = include_bytes!("../../tests/data/providers/entra-id-token-v2.json");
-        let userinfo = include_bytes!("../../tests/data/providers/microsoft-userinfo.json");
+        let id_token = include_bytes!("../../tests/data/aad/id-token-v2.json");
+        let userinfo = include_bytes!("../../tests/data/microsoft_account/userinfo.json");
         let (id_token, userinfo) = (object(id_token).unwrap(), object(userinfo).unwrap());
         let sources = Sources { id_token: &id_token, userinfo: Some(&userinfo), user: None };
         let mut claims = stated(&id_token, ClaimNames::Legacy);

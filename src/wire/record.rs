@@ -88,6 +88,9 @@ struct StoredTokens {
 
 #[derive(Deserialize, Serialize)]
 struct StoredOriginal {
+    /// Absent if it is the record's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
     audiences: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     authorized_party: Option<String>,
@@ -132,7 +135,11 @@ impl From<&Record> for Stored {
             identity: StoredIdentity::from(&record.grant.identity),
             told_from: record.grant.told_from,
             tokens: StoredTokens::from(&*record.grant.tokens),
-            original: record.grant.original.as_ref().map(StoredOriginal::from),
+            original: record
+                .grant
+                .original
+                .as_ref()
+                .map(|original| StoredOriginal::new(original, &record.subject)),
             sessions: record.sessions.iter().map(StoredSession::from).collect(),
             lease: record.lease.map(|Lease { holder, fence, beat }| StoredLease {
                 holder,
@@ -167,21 +174,21 @@ impl Stored {
     }
 }
 
-impl From<&Original> for StoredOriginal {
-    fn from(original: &Original) -> Self {
+impl StoredOriginal {
+    fn new(original: &Original, of_record: &Subject) -> Self {
+        let subject = Some(&original.subject).filter(|subject| *subject != of_record);
         Self {
+            subject: subject.map(|subject| subject.as_str().to_owned()),
             audiences: original.audiences.clone(),
             authorized_party: original.authorized_party.clone(),
             auth_time: original.auth_time.map(Timestamp::as_unix),
             nonce: original.nonce.as_ref().map(|nonce| nonce.expose().clone()),
         }
     }
-}
 
-impl StoredOriginal {
-    fn restore(self, subject: Subject) -> Original {
+    fn restore(self, of_record: Subject) -> Original {
         Original {
-            subject,
+            subject: self.subject.as_deref().map_or(of_record, Subject::new),
             audiences: self.audiences,
             authorized_party: self.authorized_party,
             auth_time: self.auth_time.map(Timestamp::from_unix),
@@ -319,6 +326,16 @@ mod tests {
 
         let read = read(&written).unwrap();
         assert_eq!(*write(&read), *written);
+    }
+
+    #[test]
+    fn a_user_whom_the_provider_knows_by_another_name_than_its_id_tokens_is_read_back() {
+        let mut record = record();
+        record.subject = Subject::new("object-id");
+        let read = read(&write(&record)).unwrap();
+
+        assert_eq!(read.subject, Subject::new("object-id"));
+        assert_eq!(read.grant.original.unwrap().subject, Subject::new("alice"));
     }
 
     #[test]

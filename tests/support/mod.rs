@@ -17,7 +17,7 @@
 )]
 
 use easyauth::ConfigBuilder;
-use easyauth::provider::OpenIdConnect;
+use easyauth::provider::{OpenIdConnect, Provider};
 
 mod app;
 mod browser;
@@ -32,9 +32,9 @@ pub use browser::Browser;
 pub use clock::ManualClock;
 pub use log::Log;
 pub use provider::{
-    Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, network, s256,
+    Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, TEAM_ID, network, s256,
 };
-pub use signing::SigningKey;
+pub use signing::{SigningKey, base64_url, verify_statement};
 pub use store::{TestStore, Verb};
 
 /// One browser, one application, one provider.
@@ -64,11 +64,21 @@ impl Story {
 
     /// A story in which the provider is configured a little differently.
     pub fn with_provider(change: impl FnOnce(OpenIdConnect) -> OpenIdConnect) -> Self {
+        Self::at("op", "", |provider| change(provider.settings()))
+    }
+
+    /// A story with a provider called `name`, whose issuer ends in `path`, and which the application
+    /// takes for what `settings` makes of it.
+    pub fn at<P: Into<Provider>>(
+        name: &'static str,
+        path: &str,
+        settings: impl FnOnce(&FakeProvider) -> P,
+    ) -> Self {
         let clock = ManualClock::new();
         let store = TestStore::new();
-        let provider = FakeProvider::new("op", &clock);
+        let provider = FakeProvider::below(name, path, &clock);
         let network = network(std::slice::from_ref(&provider));
-        let config = config(&[], &store, &clock).provider(change(provider.settings()));
+        let config = config(&[], &store, &clock).provider(settings(&provider));
         let app = App::new(config.http_client(network).build().unwrap(), &clock);
         let browser = Browser::new(&app);
         Self { clock, store, provider, app, browser }

@@ -22,6 +22,7 @@ use tower::BoxError;
 use tower::util::BoxCloneSyncService;
 use url::{Url, form_urlencoded};
 
+use super::signing::verify_statement;
 use super::{ManualClock, SigningKey};
 
 /// What a provider says, by the document it says it in.
@@ -36,6 +37,10 @@ pub enum Document {
     IdToken,
     /// The header of the ID token, before it is signed.
     IdTokenHeader,
+    /// The claims of the ID token that comes beside the code, before it is signed.
+    IdTokenBesideCode,
+    /// Microsoft Graph's list of groups.
+    Groups,
 }
 
 /// What comes in the place of an honest answer.
@@ -97,6 +102,8 @@ struct State {
     forged: Option<Forge>,
     lax: bool,
     refuses_with: Option<(String, String)>,
+    /// What comes back beside every code.
+    beside_code: Vec<(String, String)>,
     codes: HashMap<String, Grant>,
     /// What the refresh tokens stand for that have not been used: each is good for one refresh.
     refreshable: HashMap<String, Grant>,
@@ -129,6 +136,7 @@ impl FakeProvider {
             forged: None,
             lax: false,
             refuses_with: None,
+            beside_code: Vec::new(),
             codes: HashMap::new(),
             refreshable: HashMap::new(),
             asked: Vec::new(),
@@ -145,6 +153,36 @@ impl FakeProvider {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// The same below a path, as tenants are.
+    pub fn below(name: &'static str, path: &str, clock: &ManualClock) -> Self {
+        let issuer = format!("https://{name}.example{path}");
+        Self { issuer, ..Self::new(name, clock) }
+    }
+
+    /// From now on a parameter comes back beside every code.
+    pub fn answer_beside_code(&self, name: &str, value: &str) {
+        self.state().beside_code.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// From now on nothing does.
+    pub fn forget_beside_code(&self) {
+        self.state().beside_code.clear();
+    }
+
+    /// From now on ID tokens state what `claims` say, but for what they must say of this sign-in.
+    pub fn state_claims(&self, claims: &str) {
+        let claims: Map<String, Value> = serde_json::from_str(claims).unwrap();
+        let own = ["iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash"];
+        for member in ["sub", "name", "email", "auth_time"] {
+            self.remove(Document::IdToken, member);
+            self.remove(Document::IdTokenBesideCode, member);
+        }
+        for (member, value) in claims.into_iter().filter(|(name, _)| !own.contains(&name.as_str())) {
+            self.set(Document::IdToken, &member, value.clone());
+            self.set(Document::IdTokenBesideCode, &member, value);
+        }
     }
 
     /// How an application is configured for it.
@@ -256,7 +294,13 @@ impl FakeProvider {
                 redirect_uri: redirect_uri.clone(),
                 signed_in_at: self.clock.unix(),
             };
-            parameters.push(("code".to_owned(), self.issue_code(grant)));
+            let code = self.issue_code(grant.clone());
+            parameters.push(("code".to_owned(), code.clone()));
+            if query["response_type"] == "code id_token" {
+                let token = self.id_token_beside(&grant, &code);
+                parameters.push(("id_token".to_owned(), token));
+            }
+            parameters.extend(self.state().beside_code.clone());
         }
         parameters.push(("state".to_owned(), query["state"].clone()));
         if self.document(Document::Metadata)[ISS_PARAMETER] == json!(true) {
@@ -265,6 +309,13 @@ impl FakeProvider {
         let posted = query.get("response_mode").is_some_and(|mode| mode == "form_post");
         self.state().issued.extend([query["state"].clone(), query["nonce"].clone()]);
         Callback { from: self.issuer.clone(), redirect_uri, parameters, posted }
+    }
+
+    fn id_token_beside(&self, grant: &Grant, code: &str) -> String {
+        let mut state = self.state();
+        let token = self.id_token(&state, grant, ("c_hash", code), Document::IdTokenBesideCode);
+        state.issued.push(token.clone());
+        token
     }
 
     fn issue_code(&self, grant: Grant) -> String {
@@ -297,6 +348,7 @@ impl FakeProvider {
                 ISS_PARAMETER: true,
             }),
             Document::Keys => json!({"keys": state.published}),
+            Document::Groups => json!({"value": ["group-1", "group-2"]}),
             _ => json!({}),
         }
     }
@@ -314,8 +366,11 @@ impl FakeProvider {
 
     /// The answer to one request, or what keeps it from coming.
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
-        let document = match request.uri().path() {
+        let base = Url::parse(&self.issuer).unwrap().path().trim_end_matches('/').to_owned();
+        let path = request.uri().path();
+        let document = match path.strip_prefix(&base).unwrap_or(path) {
             "/.well-known/openid-configuration" => Document::Metadata,
+            "/v1.0/me/getMemberObjects" => Document::Groups,
             "/keys" => Document::Keys,
             "/token" => Document::Token,
             "/userinfo" => Document::Userinfo,
@@ -361,7 +416,7 @@ impl FakeProvider {
         let form: HashMap<String, String> =
             form_urlencoded::parse(request.body()).into_owned().collect();
         let refused = |error| json_response(StatusCode::BAD_REQUEST, &json!({"error": error}));
-        if !is_client(request.headers(), &form) {
+        if !is_client(request.headers(), &form) && !self.client_proof(&form) {
             return refused("invalid_client");
         }
         let mut state = self.state();
@@ -382,12 +437,41 @@ impl FakeProvider {
         json_response(StatusCode::OK, &answer)
     }
 
+    /// Whether a signed statement proves the client (RFC 7523 §3), or a secret of Apple's kind does.
+    fn client_proof(&self, form: &HashMap<String, String>) -> bool {
+        let (statement, author) = match (form.get("client_assertion"), form.get("client_secret")) {
+            (Some(assertion), None) => {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                assert_eq!(form["client_assertion_type"], kind);
+                (assertion, CLIENT_ID)
+            }
+            (None, Some(secret)) => (secret, TEAM_ID),
+            _ => return false,
+        };
+        let Some(claims) = verify_statement(statement) else { return false };
+        let audiences = [self.issuer.clone(), format!("{}/token", self.issuer)];
+        let once = claims["jti"].as_str().is_none_or(|id| {
+            let mut state = self.state();
+            let new = !state.issued.iter().any(|issued| issued == id);
+            state.issued.push(id.to_owned());
+            new
+        });
+        let now = self.clock.unix();
+        once && claims["iss"] == author
+            && claims["sub"] == CLIENT_ID
+            && form["client_id"] == CLIENT_ID
+            && audiences.iter().any(|audience| claims["aud"] == *audience)
+            && (now..=now + 300).contains(&claims["exp"].as_i64().unwrap())
+            && claims["iat"].as_i64().unwrap() <= now
+    }
+
     fn tokens(&self, state: &mut State, grant: &Grant) -> Value {
         let number = state.issued.len();
         // Whom an access token is for stands in it, so that userinfo needs no memory.
         let access_token = format!("ACCESS-{number:08}-{}", grant.user);
         let refresh_token = format!("REFRESH-{number:08}");
-        let id_token = self.id_token(state, grant, &access_token);
+        let id_token =
+            self.id_token(state, grant, ("at_hash", &access_token), Document::IdToken);
         state.issued.extend([&access_token, &refresh_token, &id_token].map(Clone::clone));
         state.refreshable.insert(refresh_token.clone(), grant.clone());
         let honest = json!({
@@ -401,9 +485,16 @@ impl FakeProvider {
         self.told(state, Document::Token, honest)
     }
 
-    fn id_token(&self, state: &State, grant: &Grant, access_token: &str) -> String {
+    /// An ID token that vouches for `beside` by a hash of this name.
+    fn id_token(
+        &self,
+        state: &State,
+        grant: &Grant,
+        (hash, beside): (&str, &str),
+        document: Document,
+    ) -> String {
         let now = self.clock.unix();
-        let digest = digest::digest(&digest::SHA256, access_token.as_bytes());
+        let digest = digest::digest(&digest::SHA256, beside.as_bytes());
         let mut claims = json!({
             "iss": self.issuer,
             "sub": grant.user,
@@ -411,20 +502,20 @@ impl FakeProvider {
             "exp": now + 600,
             "iat": now,
             "auth_time": grant.signed_in_at,
-            "at_hash": BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]),
             "name": capitalised(&grant.user),
             "email": format!("{}@{}.example", grant.user, self.name),
         });
+        claims[hash] = json!(BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]));
         if let Some(nonce) = &grant.nonce {
             claims["nonce"] = json!(nonce);
         }
         if state.key.algorithm == "EdDSA" {
             // Its hash is SHA-512; a provider may leave the claim out here (Core §3.1.3.6).
-            claims.as_object_mut().unwrap().remove("at_hash");
+            claims.as_object_mut().unwrap().remove(hash);
         }
         let header = json!({"alg": state.key.algorithm, "kid": state.key.kid, "typ": "JWT"});
         let header = self.told(state, Document::IdTokenHeader, header);
-        let claims = self.told(state, Document::IdToken, claims);
+        let claims = self.told(state, document, claims);
         let token = state.key.token(&header, &claims);
         state.forged.as_ref().map_or(token.clone(), |forge| forge(&token))
     }
@@ -526,6 +617,8 @@ fn capitalised(name: &str) -> String {
 }
 
 pub const CLIENT_ID: &str = "web";
+/// Whose client we are in statements of Apple's kind.
+pub const TEAM_ID: &str = "TEAM123456";
 /// Free of characters that would have to be escaped in a `Basic` header, and good for signing.
 pub const CLIENT_SECRET: &str = "CLIENT-SECRET-0123456789-ABCDEFGHIJ";
 const ISS_PARAMETER: &str = "authorization_response_iss_parameter_supported";

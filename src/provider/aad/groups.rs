@@ -117,7 +117,7 @@ mod tests {
             let response = Response::builder().status(status);
             super::parse(&response.body(Bytes::from_static(body.as_bytes())).unwrap())
         };
-        let golden = include_str!("../../../tests/data/providers/graph-get-member-groups.json");
+        let golden = include_str!("../../../tests/data/aad/member-groups.json");
 
         let groups = parse(200, golden).unwrap();
         assert_eq!(groups.len(), 3);

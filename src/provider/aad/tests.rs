@@ -2,8 +2,8 @@ use super::*;
 use crate::oauth::json::object;
 use crate::principal::{ProviderId, Subject};
 
-const V1: &[u8] = include_bytes!("../../../tests/data/providers/entra-id-token-v1.json");
-const V2: &[u8] = include_bytes!("../../../tests/data/providers/entra-id-token-v2.json");
+const V1: &[u8] = include_bytes!("../../../tests/data/aad/id-token-v1.json");
+const V2: &[u8] = include_bytes!("../../../tests/data/aad/id-token-v2.json");
 const ISSUER: &str = "https://login.microsoftonline.com/common/v2.0";
 
 fn provider() -> OpenIdConnect {
@@ -84,7 +84,7 @@ fn nobody_is_known_by_a_subject_that_all_users_share() {
 
 #[test]
 fn a_user_with_too_many_groups_is_marked() {
-    let overage = include_bytes!("../../../tests/data/providers/entra-group-overage.json");
+    let overage = include_bytes!("../../../tests/data/aad/group-overage.json");
     let (.., claims) = user(&provider(), overage);
     let marks = |claims: &[String]| claims.iter().filter(|c| *c == "hasgroups=true").count();
 

@@ -1,0 +1,98 @@
+//! The OpenID providers people sign in with, each with its quirks: whole sign-ins, what arrives in the
+//! application, refresh, and whom they keep out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_imports,
+    reason = "these are tests"
+)]
+
+#[path = "openid_providers/aad.rs"]
+mod aad;
+#[path = "openid_providers/apple.rs"]
+mod apple;
+#[path = "openid_providers/configured.rs"]
+mod configured;
+#[path = "openid_providers/custom.rs"]
+mod custom;
+#[path = "openid_providers/google.rs"]
+mod google;
+#[path = "openid_providers/microsoft_account.rs"]
+mod microsoft_account;
+mod support;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use support::Document::*;
+use support::*;
+use url::Url;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const IDENTITY: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
+
+/// The query that the browser is sent to the provider with; what is drawn at random is cut short.
+async fn authorization_query(story: &mut Story, login: &str) -> String {
+    let answer = story.browser.visit(login).await;
+    let url = Url::parse(answer.location()).unwrap();
+    let random = ["code_challenge", "nonce", "state"];
+    let pairs = url.query_pairs().map(|(name, value)| {
+        let value = if random.contains(&&*name) { "…".into() } else { value };
+        format!("{name}={value}")
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// The claims that the application sees, as `type=value`.
+async fn claims(story: &mut Story) -> Vec<String> {
+    let principal = story.browser.fetch("/").await.principal();
+    let claims = principal["claims"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    claims.iter().map(|claim| format!("{}={}", text(&claim["typ"]), text(&claim["val"]))).collect()
+}
+
+/// The names of the token headers that the application sees.
+async fn token_headers(story: &mut Story) -> Vec<String> {
+    let app = story.browser.fetch("/").await.app();
+    let headers = app["headers"].as_array().unwrap().clone();
+    let names = headers.iter().map(|pair| pair[0].as_str().unwrap().to_owned());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("x-ms-token-")).collect();
+    names.sort();
+    names
+}
+
+/// Signs out, and asserts that nobody is signed in then.
+async fn assert_signs_out(story: &mut Story) {
+    let answer = story.browser.visit("/.auth/logout").await;
+    assert_eq!(answer.status, 302, "{answer:?}");
+    assert_eq!(story.browser.user().await, None);
+}
+
+/// Asserts that a refresh brings another access token, and that one after the user withdrew their
+/// consent is refused.
+async fn assert_refreshes(story: &mut Story) {
+    let token = async |story: &mut Story| {
+        let me = story.browser.fetch("/.auth/me").await.json();
+        me[0]["access_token"].as_str().unwrap().to_owned()
+    };
+    let before = token(story).await;
+    story.clock.advance(HOUR / 2);
+    let answer = story.browser.fetch("/.auth/refresh").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_ne!(token(story).await, before);
+
+    let revoked = Reply::Raw(400, "application/json", r#"{"error":"invalid_grant"}"#.into());
+    story.provider.reply(Token, revoked);
+    story.clock.advance(HOUR / 2);
+    let answer = story.browser.fetch("/.auth/refresh").await;
+    assert_eq!(answer.sub_status(), "403.81");
+}
+
+/// Asserts that a session without a refresh token says how to get one.
+async fn assert_asks_for(story: &mut Story, remedy: &str) {
+    let answer = story.browser.fetch("/.auth/refresh").await;
+    assert_eq!(answer.sub_status(), "400.80");
+    let description = answer.json()["description"].as_str().unwrap().to_owned();
+    assert!(description.contains(remedy), "{description}");
+}

@@ -120,7 +120,8 @@
 //!
 //! * The crate's root has what every application needs: [`Config`], [`EasyAuthLayer`],
 //!   [`Principal`].
-//! * [`provider`]: identity providers, and how they are spoken to.
+//! * [`provider`]: identity providers: what to register at each, what arrives from it, and how it is
+//!   configured.
 //! * [`store`]: where tokens rest, and what a store of your own has to promise.
 //! * [`http_client`] and [`clock`]: the ways to the network and to the time, both replaceable.
 //! * `dev_idp` (feature `dev-idp`): somebody to sign in at, for development.

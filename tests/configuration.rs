@@ -175,13 +175,6 @@ fn what_is_not_in_this_version_says_so() {
         ("easyauth.session.idleTimeout", r#""01:00:00""#, "is not in this version; leave it out"),
         ("easyauth.session.strictRotation", "true", "only false is in this version; leave it out"),
         (
-            "easyauth.providers.op.endpoints",
-            "{}",
-            "endpoints without discovery are not in this version; leave them out",
-        ),
-        ("identityProviders.google", r#"{"registration": {"clientId": "id"}}"#, provider),
-        ("identityProviders.azureActiveDirectory", r#"{"enabled": true}"#, provider),
-        (
             "identityProviders.twitter",
             r#"{"enabled": true, "registration": {"consumerKey": "k"}}"#,
             provider,
@@ -234,14 +227,14 @@ fn a_provider_without_what_it_needs_is_refused() {
         ),
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"issuer": "https://op.example", "tokenEndpoint": "https://op.example/token"}}"#.to_owned(),
-            "registration.openIdConnectConfiguration.tokenEndpoint",
-            "endpoints without discovery are not in this version; set \
-             wellKnownOpenIdConfiguration, or only the issuer",
+            "registration.openIdConnectConfiguration",
+            "without the address of the metadata the endpoints for authorization, tokens and keys \
+             must be set, each https; set all three, or wellKnownOpenIdConfiguration",
         ),
         (
-            format!(r#"{{"clientId": "id", {issuer}, "clientCredential": {{"method": "PrivateKeyJwt"}}}}"#),
+            format!(r#"{{"clientId": "id", {issuer}, "clientCredential": {{"method": "MutualTls"}}}}"#),
             "registration.clientCredential.method",
-            "must be one of ClientSecretPost, ClientSecretBasic",
+            "must be one of ClientSecretPost, ClientSecretBasic, ClientSecretJwt, PrivateKeyJwt",
         ),
         (
             r#"{"clientId": "id", "openIdConnectConfiguration": {"issuer": "http://op.example"}}"#.to_owned(),

@@ -388,16 +388,19 @@ fn a_provider_that_is_switched_off_or_not_registered_is_left_out() {
 
 #[test]
 fn every_documented_setting_is_known() {
-    let mut of_provider = false;
+    let mut known_here: fn(&str) -> bool = is_known;
     let mut count = 0;
     for line in include_str!("settings.md").lines() {
-        of_provider = line.starts_with("| Setting of a provider") || of_provider;
-        of_provider = of_provider && !line.starts_with("| Setting |");
+        match line.split('|').nth(1).map(str::trim) {
+            Some("Setting") => known_here = is_known,
+            Some("Setting of a provider") => known_here = is_known_of_provider,
+            Some("Setting of Azure's OpenID providers") => known_here = is_known_of_azures,
+            _ => {}
+        }
         let names = line.strip_prefix("| `").and_then(|row| row.split('|').next());
         for name in names.into_iter().flat_map(|names| names.split(',')) {
             let name = name.trim().trim_matches('`').replace("<name>", "op");
-            let known = if of_provider { is_known_of_provider(&name) } else { is_known(&name) };
-            assert!(known, "{name}");
+            assert!(known_here(&name), "{name}");
             count += 1;
         }
     }
@@ -425,6 +428,28 @@ fn is_known_of_provider(name: &str) -> bool {
     let path = format!("identityProviders.openIdConnectProviders.op.{name}");
     let read = ConfigBuilder::from_auth_json_in(&json, |name| {
         (name == "OP_AUTHENTICATION_SECRET").then(|| "s".to_owned())
+    });
+    read.is_err_and(|error| error.setting() == path && !error.to_string().contains(": unknown"))
+}
+
+/// Azure's own providers each have a registration that other members stand beside.
+fn is_known_of_azures(name: &str) -> bool {
+    let (provider, member) = name.split_once('.').unwrap();
+    let issuer = provider == "azureActiveDirectory" && !member.ends_with("openIdIssuer");
+    let issuer = if issuer { r#""openIdIssuer": "https://sts.windows.net/x/","# } else { "" };
+    let setting = wrong(member).replace("[[]]", "[[0]]");
+    let members = setting.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap();
+    let all = match members.strip_prefix(r#""registration": {"#) {
+        Some(inner) if member.ends_with("clientId") => {
+            format!(r#""registration": {{{issuer} {inner}"#)
+        }
+        Some(inner) => format!(r#""registration": {{{issuer} "clientId": "id", {inner}"#),
+        None => format!(r#""registration": {{{issuer} "clientId": "id"}}, {members}"#),
+    };
+    let json = format!(r#"{{"identityProviders": {{"{provider}": {{{all}}}}}}}"#);
+    let path = format!("identityProviders.{provider}.{member}");
+    let read = ConfigBuilder::from_auth_json_in(&json, |name| {
+        name.ends_with("SECRET").then(|| "s".to_owned())
     });
     read.is_err_and(|error| error.setting() == path && !error.to_string().contains(": unknown"))
 }

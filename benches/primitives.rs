@@ -93,6 +93,7 @@ fn id_tokens(criterion: &mut Criterion, key: &SigningKey) {
     let issuer = Issuer::new(ISSUER);
     let expected = Expected {
         issuer: &issuer,
+        alias: None,
         client_id: "web",
         trusted_audiences: &[],
         nonce: None,

@@ -208,7 +208,7 @@ impl AuthorizationResponse {
         }
         Ok(match self.outcome {
             Outcome::Code(authorized) => {
-                VerifiedResponse::Code(VerifiedCode { authorized, pending })
+                VerifiedResponse::Code(Box::new(VerifiedCode { authorized, pending }))
             }
             Outcome::Error(error) => VerifiedResponse::Refused(error),
         })
@@ -218,7 +218,7 @@ impl AuthorizationResponse {
 /// What the provider answered to a login that this browser began.
 #[derive(Debug)]
 pub(crate) enum VerifiedResponse {
-    Code(VerifiedCode),
+    Code(Box<VerifiedCode>),
     Refused(AuthorizationError),
 }
 

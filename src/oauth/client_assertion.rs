@@ -158,7 +158,13 @@ mod tests {
             r#"{"alg":"PS256","typ":"JWT","x5t#S256":"QPBKcDB58-W6KisRpDC1v-0ZUSlCYdNB4Z4uhl1pMXM"}"#
         );
         assert!(key.has_thumbprint("90:26:F3:75:78:73:C9:A4:0B:6D:B4:86:36:0F:B5:31:B2:5E:A5:82"));
-        assert!(key.has_thumbprint(&"90:26:F3:75:78:73:C9:A4:0B:6D:B4:86:36:0F:B5:31:B2:5E:A5:82".replace(':', "").to_lowercase()));
+        assert!(
+            key.has_thumbprint(
+                &"90:26:F3:75:78:73:C9:A4:0B:6D:B4:86:36:0F:B5:31:B2:5E:A5:82"
+                    .replace(':', "")
+                    .to_lowercase()
+            )
+        );
         assert!(!key.has_thumbprint("00") && !key.has_thumbprint(""));
     }
 
@@ -190,7 +196,8 @@ mod tests {
 
     #[test]
     fn the_strongest_algorithm_that_both_know_is_taken() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let names =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let (rsa, ec) = (key(RSA), key(EC));
 
         assert_eq!(rsa.algorithm(None), Some(Algorithm::Rs256));

@@ -145,7 +145,7 @@ pub enum PrivateKeyError {
 }
 
 enum Pair {
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
     Rsa(Box<rsa::KeyPair>),
 }
 
@@ -158,7 +158,7 @@ impl Pair {
                 let der = der.secret_pkcs8_der();
                 let curve = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
                 EcdsaKeyPair::from_pkcs8(curve, der, random)
-                    .map(Self::P256)
+                    .map(|pair| Self::P256(Box::new(pair)))
                     .or_else(|_| rsa::KeyPair::from_pkcs8(der).map(rsa))
             }
             _ => return Err(PrivateKeyError::Unusable),

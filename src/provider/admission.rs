@@ -37,7 +37,9 @@ fn is_among(allowed: &[String], named: Option<&str>) -> bool {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum NotAdmitted {
     /// `hd` is missing, or none of those allowed.
-    #[error("`hd` in the ID token is none of the hosted domains that may sign in (loginParameters hd=…)")]
+    #[error(
+        "`hd` in the ID token is none of the hosted domains that may sign in (loginParameters hd=…)"
+    )]
     HostedDomain,
     /// `tid` is missing, or none of those allowed.
     #[error("`tid` in the ID token is none of the tenants that may sign in (allowedTenants)")]
@@ -66,7 +68,8 @@ mod tests {
 
     #[test]
     fn only_users_of_the_hosted_domain_are_let_in_whatever_was_asked_for() {
-        let wrong = ["{}", r#"{"hd":""}"#, r#"{"hd":"evil.example"}"#, r#"{"hd":"a.example.evil"}"#];
+        let wrong =
+            ["{}", r#"{"hd":""}"#, r#"{"hd":"evil.example"}"#, r#"{"hd":"a.example.evil"}"#];
 
         assert_eq!(check(&[], &["a.example"], r#"{"hd":"a.example"}"#), Ok(()));
         for claims in wrong {
@@ -74,6 +77,9 @@ mod tests {
             assert_eq!(checked, Err(NotAdmitted::HostedDomain), "{claims}");
         }
         assert_eq!(check(&[], &["*"], r#"{"hd":"any.example"}"#), Ok(()));
-        assert_eq!(check(&[], &["*"], r#"{"email":"a@gmail.com"}"#), Err(NotAdmitted::HostedDomain));
+        assert_eq!(
+            check(&[], &["*"], r#"{"email":"a@gmail.com"}"#),
+            Err(NotAdmitted::HostedDomain)
+        );
     }
 }

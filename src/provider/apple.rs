@@ -78,11 +78,7 @@ impl Apple {
     /// Apple, to whom we are the Services ID `client_id` of the team `team_id`. `key` is one of the
     /// team, with its [id](PrivateKey::key_id).
     #[must_use]
-    pub fn new(
-        client_id: impl Into<String>,
-        team_id: impl Into<String>,
-        key: PrivateKey,
-    ) -> Self {
+    pub fn new(client_id: impl Into<String>, team_id: impl Into<String>, key: PrivateKey) -> Self {
         let mut this = Self::unproven(client_id.into());
         let team_id = team_id.into();
         this.0.registration.signing = Some(Signing::ClientSecret { key, team_id });
@@ -227,7 +223,8 @@ mod tests {
 
     #[test]
     fn what_a_browser_may_have_changed_is_a_plain_name_or_nothing() {
-        for user in ["", "[]", "{}", r#"{"name":"x"}"#, r#"{"name":{"firstName":7}}"#, "{\"name\":"] {
+        for user in ["", "[]", "{}", r#"{"name":"x"}"#, r#"{"name":{"firstName":7}}"#, "{\"name\":"]
+        {
             assert!(told_by(user).is_empty(), "{user}");
         }
         let long = format!(r#"{{"name":{{"firstName":"{}"}}}}"#, "x".repeat(500));

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn the_modern_names_differ_in_roles() {
-        let id_token = object(br#"{"roles":["admin","reader"],"groups":["g"],"email":"a"}"#).unwrap();
+        let id_token =
+            object(br#"{"roles":["admin","reader"],"groups":["g"],"email":"a"}"#).unwrap();
         let types = |names: ClaimNames| {
             map(&id_token, names).into_iter().map(|claim| claim.typ).collect::<Vec<_>>()
         };

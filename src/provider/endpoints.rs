@@ -128,7 +128,10 @@ mod tests {
         ])
         .without_discovery("https://op.example")
         .unwrap();
-        let twice = [(Endpoint::UserInfo, "https://one.example"), (Endpoint::UserInfo, "https://two.example")];
+        let twice = [
+            (Endpoint::UserInfo, "https://one.example"),
+            (Endpoint::UserInfo, "https://two.example"),
+        ];
 
         let changed = overrides(&twice).apply(metadata.clone()).unwrap();
         assert_eq!(changed.endpoints.userinfo.unwrap().as_str(), "https://two.example/");

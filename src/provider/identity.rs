@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::admission::NotAdmitted;
 use super::aad::TENANT_ID;
+use super::admission::NotAdmitted;
 use super::claims;
 use super::habits::Sources;
 use super::{IssuerSource, OpenIdConnect, Stated, aad};
@@ -54,9 +54,7 @@ impl OpenIdConnect {
     /// Those of the provider's keys that may sign for `issuer`.
     pub(crate) fn keys_of(&self, issuer: &Issuer, keys: &KeySet) -> KeySet {
         match self.source {
-            IssuerSource::Entra(_) => {
-                keys.for_issuers(|of| aad::is_key_of(of, issuer.as_str()))
-            }
+            IssuerSource::Entra(_) => keys.for_issuers(|of| aad::is_key_of(of, issuer.as_str())),
             _ => keys.clone(),
         }
     }

@@ -88,8 +88,12 @@ impl MicrosoftAccount {
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         let setting = "identityProviders.legacyMicrosoftAccount".to_owned();
         let name = "microsoftaccount".to_owned();
-        let registration = Registration::new(setting, name, client_id.into())
-            .visitor_parameters(["prompt", "login_hint", "domain_hint", "ui_locales"]);
+        let registration = Registration::new(setting, name, client_id.into()).visitor_parameters([
+            "prompt",
+            "login_hint",
+            "domain_hint",
+            "ui_locales",
+        ]);
         let source = IssuerSource::Entra(ISSUER.to_owned());
         let provider = OpenIdConnect::from_registration(registration, source, HABITS)
             .client_authentication(ClientAuthentication::ClientSecretPost)
@@ -279,7 +283,10 @@ mod tests {
     fn an_account_without_a_number_is_known_by_its_subject() {
         let known = |claims: &str| subject(&object(claims.as_bytes()).unwrap());
 
-        assert_eq!(known(r#"{"sub":"s","oid":"aaaabbbb-0000-cccc-1111-dddd2222eeee"}"#), Some("s".into()));
+        assert_eq!(
+            known(r#"{"sub":"s","oid":"aaaabbbb-0000-cccc-1111-dddd2222eeee"}"#),
+            Some("s".into())
+        );
         assert_eq!(known(r#"{"sub":"s"}"#), Some("s".into()));
         assert_eq!(known(r#"{"oid":7}"#), None);
     }

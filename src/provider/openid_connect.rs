@@ -164,7 +164,8 @@ impl OpenIdConnect {
     /// signed by `RS256` then.
     #[must_use]
     pub fn without_discovery(mut self) -> Self {
-        if let IssuerSource::Issuer(issuer) | IssuerSource::MetadataUrl(_, Some(issuer)) = self.source
+        if let IssuerSource::Issuer(issuer) | IssuerSource::MetadataUrl(_, Some(issuer)) =
+            self.source
         {
             self.source = IssuerSource::Configured(issuer);
         }

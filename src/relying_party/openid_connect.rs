@@ -204,11 +204,9 @@ impl RelyingParty {
         id_token: &IdToken,
     ) -> Result<Option<Object>, Error> {
         let OpenIdProvider { settings, metadata, .. } = op;
-        let (Some(endpoint), Some(access_token), true) = (
-            &metadata.endpoints.userinfo,
-            &tokens.access_token,
-            settings.habits.asks_userinfo,
-        ) else {
+        let (Some(endpoint), Some(access_token), true) =
+            (&metadata.endpoints.userinfo, &tokens.access_token, settings.habits.asks_userinfo)
+        else {
             return Ok(None);
         };
         let request = userinfo::request(endpoint, access_token)?;
@@ -242,11 +240,9 @@ impl RelyingParty {
         tokens: &TokenSet,
         id_token: &IdToken,
     ) -> Vec<Claim> {
-        let (Some(endpoint), Some(access_token), true) = (
-            &op.settings.groups,
-            &tokens.access_token,
-            groups::are_left_out(id_token.claims()),
-        ) else {
+        let (Some(endpoint), Some(access_token), true) =
+            (&op.settings.groups, &tokens.access_token, groups::are_left_out(id_token.claims()))
+        else {
             return Vec::new();
         };
         match self.ask_for_groups(endpoint, access_token).await {

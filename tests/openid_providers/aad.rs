@@ -125,6 +125,18 @@ async fn oc_16_an_answer_without_the_id_token_that_was_asked_for_is_refused() {
 }
 
 #[tokio::test]
+async fn t_47_an_id_token_of_an_earlier_login_vouches_for_no_later_code() {
+    let mut story = story(|provider| provider);
+    let there = story.browser.begin(&story.provider).await;
+    let earlier = story.provider.authorize(&there, "mallory").get("id_token").to_owned();
+    let there = story.browser.begin(&story.provider).await;
+    let callback = story.provider.authorize(&there, "alice").with("id_token", &earlier);
+    let answer = story.browser.come_back(&callback).await;
+
+    story.assert_refused(&answer, 502, &[Metadata, Keys]);
+}
+
+#[tokio::test]
 async fn both_id_tokens_must_be_about_one_user() {
     let mut story = story(|provider| provider);
     story.provider.set(IdTokenBesideCode, "sub", "mallory");
@@ -138,7 +150,10 @@ async fn a_plain_code_comes_in_the_query_where_it_is_configured() {
     let mut story = story(|provider| provider.response_type(ResponseType::Code));
     let query = authorization_query(&mut story, "/.auth/login/aad").await;
 
-    assert!(query.starts_with("response_type=code&") && !query.contains("response_mode"), "{query}");
+    assert!(
+        query.starts_with("response_type=code&") && !query.contains("response_mode"),
+        "{query}"
+    );
     story.sign_in("alice").await;
 }
 

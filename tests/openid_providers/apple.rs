@@ -133,7 +133,8 @@ async fn the_client_secret_is_made_anew_for_each_request() {
 #[tokio::test]
 async fn a_pasted_client_secret_is_sent_as_it_is() {
     let mut story = Story::at("apple", "", |provider| {
-        Apple::with_client_secret(CLIENT_ID, "eyJhbGciOiJFUzI1NiJ9.e30.c2ln").issuer(&provider.issuer)
+        Apple::with_client_secret(CLIENT_ID, "eyJhbGciOiJFUzI1NiJ9.e30.c2ln")
+            .issuer(&provider.issuer)
     });
     let answer = story.try_sign_in("alice").await;
 

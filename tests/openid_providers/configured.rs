@@ -1,6 +1,8 @@
 //! The same providers, read from Azure's file, and what a configuration cannot have.
 
-use easyauth::provider::{Apple, EntraId, Google, MicrosoftAccount, OpenIdConnect, PrivateKey, Provider};
+use easyauth::provider::{
+    Apple, EntraId, Google, MicrosoftAccount, OpenIdConnect, PrivateKey, Provider,
+};
 use easyauth::{Config, ConfigBuilder, ConfigError};
 use serde_json::json;
 
@@ -132,7 +134,8 @@ async fn microsoft_accounts_are_read_as_azure_exports_them() {
 
 #[tokio::test]
 async fn apple_is_read_with_its_key() {
-    let providers = json!({"apple": {"registration": {"clientId": CLIENT_ID}, "login": {"scopes": []}}});
+    let providers =
+        json!({"apple": {"registration": {"clientId": CLIENT_ID}, "login": {"scopes": []}}});
     let ours = json!({"apple": {
         "issuer": "https://apple.example", "teamId": TEAM_ID, "keyId": "ABC123DEFG",
         "privateKeySettingName": "EC_KEY"}});
@@ -258,7 +261,10 @@ fn what_cannot_work_is_an_error_that_names_the_setting_and_the_remedy() {
             "PrivateKeyJwt",
         ),
         (
-            custom(secret, json!({"issuer": "https://op.example", "tokenEndpoint": "https://op.example/t"})),
+            custom(
+                secret,
+                json!({"issuer": "https://op.example", "tokenEndpoint": "https://op.example/t"}),
+            ),
             json!({}),
             "openIdConnectConfiguration",
             "all three",
@@ -291,7 +297,9 @@ fn an_answer_that_is_posted_from_elsewhere_needs_https() {
     assert!(build("http://localhost:8080", MicrosoftAccount::new("id", "secret").into()).is_ok());
     let weak = OpenIdConnect::new("op", "https://op.example", "id", "short")
         .client_authentication(easyauth::provider::ClientAuthentication::ClientSecretJwt);
-    assert!(build("https://app.example", weak.into()).unwrap_err().to_string().contains("32 random"));
+    assert!(
+        build("https://app.example", weak.into()).unwrap_err().to_string().contains("32 random")
+    );
 }
 
 #[test]

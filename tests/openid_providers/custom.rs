@@ -15,11 +15,9 @@ fn keyed(provider: &FakeProvider, pem: &str) -> OpenIdConnect {
 
 #[tokio::test]
 async fn ex_07_a_private_key_proves_the_client_to_the_issuer_alone() {
-    for (pem, algorithm, supported) in [
-        (RSA, "RS256", None),
-        (RSA, "PS256", Some(json!(["RS256", "PS256"]))),
-        (EC, "ES256", None),
-    ] {
+    for (pem, algorithm, supported) in
+        [(RSA, "RS256", None), (RSA, "PS256", Some(json!(["RS256", "PS256"]))), (EC, "ES256", None)]
+    {
         let mut story = Story::at("op", "", |provider| keyed(provider, pem));
         if let Some(supported) = supported {
             let member = "token_endpoint_auth_signing_alg_values_supported";
@@ -31,7 +29,10 @@ async fn ex_07_a_private_key_proves_the_client_to_the_issuer_alone() {
         let assertion = request.parameter("client_assertion").unwrap();
         let header = base64_url(assertion.split('.').next().unwrap());
         let header: Value = serde_json::from_slice(&header).unwrap();
-        assert_eq!((header["alg"].as_str(), header["kid"].as_str()), (Some(algorithm), Some("our-key")));
+        assert_eq!(
+            (header["alg"].as_str(), header["kid"].as_str()),
+            (Some(algorithm), Some("our-key"))
+        );
         let claims = verify_statement(&assertion).unwrap();
         // oa_16: the issuer, as text.
         assert_eq!(claims["aud"], "https://op.example");
@@ -101,7 +102,8 @@ fn signed_userinfo(key: &SigningKey, claims: &Value) -> Reply {
 
 #[tokio::test]
 async fn signed_userinfo_counts_if_the_provider_signed_it_for_us() {
-    let honest = json!({"iss": "https://op.example", "aud": CLIENT_ID, "sub": "alice", "locale": "mi-NZ"});
+    let honest =
+        json!({"iss": "https://op.example", "aud": CLIENT_ID, "sub": "alice", "locale": "mi-NZ"});
     let mut story = Story::with_provider(OpenIdConnect::signed_userinfo);
     story.provider.reply(Userinfo, signed_userinfo(&SigningKey::rs256("k1"), &honest));
     story.sign_in("alice").await;

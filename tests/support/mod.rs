@@ -25,6 +25,7 @@ mod clock;
 mod log;
 mod provider;
 mod signing;
+mod statement;
 mod store;
 
 pub use app::{Answer, App, config, key};
@@ -32,9 +33,11 @@ pub use browser::Browser;
 pub use clock::ManualClock;
 pub use log::Log;
 pub use provider::{
-    Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, TEAM_ID, network, s256,
+    Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, TEAM_ID, network,
+    s256,
 };
-pub use signing::{SigningKey, base64_url, verify_statement};
+pub use signing::SigningKey;
+pub use statement::{base64_url, verify_statement};
 pub use store::{TestStore, Verb};
 
 /// One browser, one application, one provider.

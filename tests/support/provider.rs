@@ -22,8 +22,7 @@ use tower::BoxError;
 use tower::util::BoxCloneSyncService;
 use url::{Url, form_urlencoded};
 
-use super::signing::verify_statement;
-use super::{ManualClock, SigningKey};
+use super::{ManualClock, SigningKey, verify_statement};
 
 /// What a provider says, by the document it says it in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -179,7 +178,8 @@ impl FakeProvider {
             self.remove(Document::IdToken, member);
             self.remove(Document::IdTokenBesideCode, member);
         }
-        for (member, value) in claims.into_iter().filter(|(name, _)| !own.contains(&name.as_str())) {
+        for (member, value) in claims.into_iter().filter(|(name, _)| !own.contains(&name.as_str()))
+        {
             self.set(Document::IdToken, &member, value.clone());
             self.set(Document::IdTokenBesideCode, &member, value);
         }
@@ -470,8 +470,7 @@ impl FakeProvider {
         // Whom an access token is for stands in it, so that userinfo needs no memory.
         let access_token = format!("ACCESS-{number:08}-{}", grant.user);
         let refresh_token = format!("REFRESH-{number:08}");
-        let id_token =
-            self.id_token(state, grant, ("at_hash", &access_token), Document::IdToken);
+        let id_token = self.id_token(state, grant, ("at_hash", &access_token), Document::IdToken);
         state.issued.extend([&access_token, &refresh_token, &id_token].map(Clone::clone));
         state.refreshable.insert(refresh_token.clone(), grant.clone());
         let honest = json!({

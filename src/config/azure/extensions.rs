@@ -17,7 +17,6 @@ pub(super) struct Extensions<'a> {
     pub(super) providers: Vec<ProviderExtension<'a>>,
 }
 
-
 pub(super) fn read<'a>(
     section: &mut Section<'a>,
     environment: Environment<'_>,

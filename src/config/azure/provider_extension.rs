@@ -55,7 +55,8 @@ impl<'a> ProviderExtension<'a> {
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
         match self.given.iter().find(|name| !known.contains(name)) {
             Some(foreign) => {
-                let problem = format!("is not for this provider; known here are {}", known.join(", "));
+                let problem =
+                    format!("is not for this provider; known here are {}", known.join(", "));
                 Err(ConfigError::new(format!("{}.{foreign}", self.path), problem))
             }
             None => Ok(()),

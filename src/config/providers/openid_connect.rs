@@ -116,7 +116,8 @@ fn check_credential(registration: &Registration) -> Result<(), Wrong> {
         (None, Some(ClientAuthentication::ClientSecretJwt)) => {
             let strong = client_secret.as_ref().map(SharedSecret::new);
             if !matches!(strong, Some(Ok(_))) {
-                let problem = "the method ClientSecretJwt needs a secret of at least 32 random bytes";
+                let problem =
+                    "the method ClientSecretJwt needs a secret of at least 32 random bytes";
                 return Err(Wrong(MEMBER, problem));
             }
         }

@@ -91,7 +91,7 @@ fn oc_17_a_token_that_is_no_bearer_token_is_refused() {
     }
 }
 
-fn code() -> VerifiedCode {
+fn code() -> Box<VerifiedCode> {
     let pending = PendingLogin {
         id: LoginId::new(NOW, [0; 8]),
         provider: ProviderId::parse("op").unwrap(),

@@ -80,7 +80,8 @@ impl Authority {
         };
         let same = (issuer.scheme(), issuer.port(), named)
             == (self.metadata_url.scheme(), self.metadata_url.port(), home);
-        let token_service = HOUSES.iter().any(|(sts, logins)| *sts == named && logins.contains(&home));
+        let token_service =
+            HOUSES.iter().any(|(sts, logins)| *sts == named && logins.contains(&home));
         let external = [home, named].iter().all(|host| host.ends_with(EXTERNAL_ID));
         same || (issuer.scheme() == "https" && (token_service || external))
     }
@@ -127,7 +128,10 @@ const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 const EXTERNAL_ID: &str = ".ciamlogin.com";
 /// The hosts that issue tokens of version 1, and those that have their metadata.
 const HOUSES: [(&str, &[&str]); 3] = [
-    ("sts.windows.net", &[LOGIN, "login.windows.net", "login.microsoft.com", "login.microsoftonline.us"]),
+    (
+        "sts.windows.net",
+        &[LOGIN, "login.windows.net", "login.microsoft.com", "login.microsoftonline.us"],
+    ),
     ("sts.chinacloudapi.cn", &["login.chinacloudapi.cn", "login.partner.microsoftonline.cn"]),
     (LOGIN, &["login.windows.net", "login.microsoft.com", "sts.windows.net"]),
 ];
@@ -177,25 +181,89 @@ mod tests {
     #[test]
     fn di_05_the_metadata_name_an_issuer_of_their_own_house_and_of_the_tenant() {
         for (authority, issuer, accepted) in [
-            ("https://login.microsoftonline.com/TENANT/v2.0", "https://login.microsoftonline.com/TENANT/v2.0", true),
+            (
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                true,
+            ),
             ("https://login.microsoftonline.com/TENANT", "https://sts.windows.net/TENANT/", true),
             ("https://sts.windows.net/TENANT/", "https://sts.windows.net/TENANT/", true),
-            ("https://login.microsoftonline.com/a.onmicrosoft.com/v2.0", "https://login.microsoftonline.com/TENANT/v2.0", true),
-            ("https://login.microsoftonline.com/consumers/v2.0", "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0", true),
-            ("https://login.partner.microsoftonline.cn/TENANT/v2.0", "https://login.partner.microsoftonline.cn/TENANT/v2.0", true),
-            ("https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=B2C_1_in", "https://a.b2clogin.com/TENANT/v2.0/", true),
-            ("https://a.ciamlogin.com/TENANT/v2.0", "https://TENANT.ciamlogin.com/TENANT/v2.0", true),
-            ("https://login.microsoftonline.com/common/v2.0", "https://login.microsoftonline.com/{tenantid}/v2.0", true),
-            ("https://login.microsoftonline.com/organizations/v2.0", "https://login.microsoftonline.com/{tenantid}/v2.0", true),
-            ("https://login.microsoftonline.com/common", "https://sts.windows.net/{tenantid}/", true),
+            (
+                "https://login.microsoftonline.com/a.onmicrosoft.com/v2.0",
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                true,
+            ),
+            (
+                "https://login.microsoftonline.com/consumers/v2.0",
+                "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+                true,
+            ),
+            (
+                "https://login.partner.microsoftonline.cn/TENANT/v2.0",
+                "https://login.partner.microsoftonline.cn/TENANT/v2.0",
+                true,
+            ),
+            (
+                "https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=B2C_1_in",
+                "https://a.b2clogin.com/TENANT/v2.0/",
+                true,
+            ),
+            (
+                "https://a.ciamlogin.com/TENANT/v2.0",
+                "https://TENANT.ciamlogin.com/TENANT/v2.0",
+                true,
+            ),
+            (
+                "https://login.microsoftonline.com/common/v2.0",
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+                true,
+            ),
+            (
+                "https://login.microsoftonline.com/organizations/v2.0",
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+                true,
+            ),
+            (
+                "https://login.microsoftonline.com/common",
+                "https://sts.windows.net/{tenantid}/",
+                true,
+            ),
             // Another tenant, any tenant where one is meant, and another house.
-            ("https://login.microsoftonline.com/TENANT/v2.0", "https://login.microsoftonline.com/OTHER/v2.0", false),
-            ("https://login.microsoftonline.com/TENANT/v2.0", "https://login.microsoftonline.com/{tenantid}/v2.0", false),
-            ("https://login.microsoftonline.com/a.onmicrosoft.com/v2.0", "https://login.microsoftonline.com/{tenantid}/v2.0", false),
-            ("https://login.microsoftonline.com/common/v2.0", "https://login.microsoftonline.com/TENANT/v2.0", false),
-            ("https://login.microsoftonline.com/TENANT/v2.0", "https://evil.example/TENANT/v2.0", false),
-            ("https://login.microsoftonline.com/TENANT/v2.0", "http://sts.windows.net/TENANT/", false),
-            ("https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=x", "https://b.b2clogin.com/TENANT/v2.0/", false),
+            (
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                "https://login.microsoftonline.com/OTHER/v2.0",
+                false,
+            ),
+            (
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+                false,
+            ),
+            (
+                "https://login.microsoftonline.com/a.onmicrosoft.com/v2.0",
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+                false,
+            ),
+            (
+                "https://login.microsoftonline.com/common/v2.0",
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                false,
+            ),
+            (
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                "https://evil.example/TENANT/v2.0",
+                false,
+            ),
+            (
+                "https://login.microsoftonline.com/TENANT/v2.0",
+                "http://sts.windows.net/TENANT/",
+                false,
+            ),
+            (
+                "https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=x",
+                "https://b.b2clogin.com/TENANT/v2.0/",
+                false,
+            ),
         ] {
             let parsed = Authority::parse(&at(authority)).unwrap();
             assert_eq!(parsed.accepts(&at(issuer)), accepted, "{authority} {issuer}");

@@ -133,7 +133,10 @@ mod tests {
         for (issuer, expected) in [
             ("https://login.microsoftonline.com/t/v2.0", "https://graph.microsoft.com"),
             ("https://login.microsoftonline.us/t/v2.0", "https://graph.microsoft.us"),
-            ("https://login.partner.microsoftonline.cn/t/v2.0", "https://microsoftgraph.chinacloudapi.cn"),
+            (
+                "https://login.partner.microsoftonline.cn/t/v2.0",
+                "https://microsoftgraph.chinacloudapi.cn",
+            ),
             ("https://sts.chinacloudapi.cn/t/", "https://microsoftgraph.chinacloudapi.cn"),
         ] {
             assert_eq!(graph(issuer), expected);

@@ -22,9 +22,8 @@ pub(super) fn read(
     if let Some(issuer) = extension.issuer {
         provider = provider.issuer(issuer);
     }
-    let (scopes, parameters) = section.section("login", |login| {
-        Ok((read_scopes(login)?, read_login_parameters(login)?))
-    })?;
+    let (scopes, parameters) = section
+        .section("login", |login| Ok((read_scopes(login)?, read_login_parameters(login)?)))?;
     if let Some(scopes) = scopes {
         provider = provider.scopes(scopes);
     }

@@ -95,7 +95,8 @@ fn read_credential(
         extension.needs("privateKeySettingName", &["keyId"])?;
         let name = provider.registration.name.to_ascii_uppercase();
         let default = format!("{name}_AUTHENTICATION_SECRET");
-        let keyless = extension.public_client || method == Some(ClientAuthentication::PrivateKeyJwt);
+        let keyless =
+            extension.public_client || method == Some(ClientAuthentication::PrivateKeyJwt);
         let secret = read_secret(section, &default, keyless, environment)?;
         provider.registration.client_secret = secret;
     }

@@ -92,9 +92,8 @@ fn read_common(
         let secret = read_secret(registration, default_secret, false, environment)?;
         Ok((client_id.to_owned(), secret.unwrap_or_else(|| Secret::new(String::new()))))
     })?;
-    let (mut scopes, login_parameters) = section.section("login", |login| {
-        Ok((read_scopes(login)?, read_login_parameters(login)?))
-    })?;
+    let (mut scopes, login_parameters) = section
+        .section("login", |login| Ok((read_scopes(login)?, read_login_parameters(login)?)))?;
     let (chosen, login_parameters): (Vec<_>, Vec<_>) =
         login_parameters.into_iter().partition(|(name, _)| name == "scope");
     if let Some((_, chosen)) = chosen.first() {

@@ -72,6 +72,11 @@ async fn assert_signs_out(story: &mut Story) {
 /// Asserts that a refresh brings another access token, and that one after the user withdrew their
 /// consent is refused.
 async fn assert_refreshes(story: &mut Story) {
+    assert_refreshes_until(story, r#"{"error":"invalid_grant"}"#).await;
+}
+
+/// The same with the answer by which the provider refuses.
+async fn assert_refreshes_until(story: &mut Story, refusal: &'static str) {
     let token = async |story: &mut Story| {
         let me = story.browser.fetch("/.auth/me").await.json();
         me[0]["access_token"].as_str().unwrap().to_owned()
@@ -82,7 +87,7 @@ async fn assert_refreshes(story: &mut Story) {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_ne!(token(story).await, before);
 
-    let revoked = Reply::Raw(400, "application/json", r#"{"error":"invalid_grant"}"#.into());
+    let revoked = Reply::Raw(400, "application/json; charset=utf-8", refusal.into());
     story.provider.reply(Token, revoked);
     story.clock.advance(HOUR / 2);
     let answer = story.browser.fetch("/.auth/refresh").await;

@@ -34,6 +34,9 @@ pub(crate) fn verify(
     let compact = Compact::split(token)?;
     let header = Header::read(&compact.header)?;
 
+    if compact.signature.is_empty() {
+        return Err(JwsError::Malformed);
+    }
     if !algorithms.contains(&header.algorithm) {
         return Err(JwsError::AlgorithmNotAllowed);
     }
@@ -203,7 +206,7 @@ impl<'a> Compact<'a> {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
-        if header.is_empty() || signature.is_empty() {
+        if header.is_empty() {
             return Err(JwsError::Malformed);
         }
         // This engine refuses padding, other alphabets, white space and trailing bits that are not

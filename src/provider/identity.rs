@@ -1,5 +1,6 @@
 //! Who a user is, by what an OpenID provider states of them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::aad::TENANT_ID;
@@ -46,16 +47,24 @@ impl OpenIdConnect {
         entra && metadata.issuer.as_str().contains(TENANT_ID)
     }
 
+    /// Whether the provider leaves ID tokens unsigned that come from its token endpoint, as Entra ID
+    /// does with those of version 1. They prove nothing; the one beside the code does.
+    pub(crate) const fn leaves_unsigned(&self) -> bool {
+        matches!(self.source, IssuerSource::Entra(_))
+    }
+
     /// How the issuer also spells itself.
     pub(crate) fn alias(&self) -> Option<Issuer> {
         self.habits.alias.map(Issuer::new)
     }
 
     /// Those of the provider's keys that may sign for `issuer`.
-    pub(crate) fn keys_of(&self, issuer: &Issuer, keys: &KeySet) -> KeySet {
+    pub(crate) fn keys_of<'a>(&self, issuer: &Issuer, keys: &'a KeySet) -> Cow<'a, KeySet> {
         match self.source {
-            IssuerSource::Entra(_) => keys.for_issuers(|of| aad::is_key_of(of, issuer.as_str())),
-            _ => keys.clone(),
+            IssuerSource::Entra(_) => {
+                Cow::Owned(keys.for_issuers(|of| aad::is_key_of(of, issuer.as_str())))
+            }
+            _ => Cow::Borrowed(keys),
         }
     }
 

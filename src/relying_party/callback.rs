@@ -152,7 +152,7 @@ impl RelyingParty {
         match &provider.settings.0 {
             Protocol::OpenIdConnect(settings) => {
                 let op = OpenIdProvider { provider, settings, metadata };
-                self.prove_by_id_token(op, callback, vouched.as_ref(), tokens).await
+                self.prove_by_id_token(op, callback, vouched, tokens).await
             }
         }
     }

@@ -81,8 +81,56 @@ async fn a_user_signs_in_with_the_claims_and_headers_of_the_original() {
     assert_eq!(me[0]["user_id"], "abeli@microsoft.com");
     // Its userinfo is Microsoft Graph's, and nobody asked for a token for that.
     assert!(!story.provider.take_asked().contains(&Userinfo));
-    assert_refreshes(&mut story).await;
+    assert_refreshes_until(&mut story, include_str!("../data/aad/expired.json")).await;
     assert_signs_out(&mut story).await;
+}
+
+/// The token endpoint of version 1 does not sign its ID tokens.
+#[tokio::test]
+async fn an_id_token_of_version_1_counts_by_the_signed_one_beside_the_code() {
+    let mut story = story(|provider| provider);
+    story.provider.state_claims(include_str!("../data/aad/id-token-v1.json"));
+    let published: Value = serde_json::from_str(include_str!("../data/aad/token-v1.json")).unwrap();
+    let members = published.as_object().unwrap().iter();
+    // Its refresh token is one that nobody knows.
+    for (member, value) in members.filter(|(member, _)| *member != "refresh_token") {
+        story.provider.set(Token, member, value.clone());
+    }
+
+    story.sign_in("alice").await;
+
+    let me = story.browser.fetch("/.auth/me").await.json();
+    assert_eq!(me[0]["user_id"], "abeli@microsoft.com");
+    assert_eq!(me[0]["access_token"], published["access_token"]);
+    // The application gets the signed one, too, and keeps it through a refresh.
+    let signed = me[0]["id_token"].clone();
+    assert_ne!(signed, published["id_token"]);
+    story.clock.advance(HOUR / 2);
+    assert_eq!(story.browser.fetch("/.auth/refresh").await.status, 200);
+    let me = story.browser.fetch("/.auth/me").await.json();
+    assert_eq!(me[0]["id_token"], signed);
+    assert_eq!(me[0]["user_id"], "abeli@microsoft.com");
+}
+
+#[tokio::test]
+async fn an_unsigned_id_token_proves_nothing_by_itself() {
+    let unsigned: Value = serde_json::from_str(include_str!("../data/aad/token-v1.json")).unwrap();
+    let mut story = story(|provider| provider.response_type(ResponseType::Code));
+    story.provider.set(Token, "id_token", unsigned["id_token"].clone());
+    let answer = story.try_sign_in("alice").await;
+
+    story.assert_refused(&answer, 502, &[Metadata, Token, Keys]);
+}
+
+#[tokio::test]
+async fn what_entra_id_refuses_is_a_mistake_in_the_set_up() {
+    let mut story = story(|provider| provider);
+    let refusal = include_str!("../data/aad/error.json");
+    story.provider.reply(Token, Reply::Raw(400, "application/json; charset=utf-8", refusal.into()));
+    let answer = story.try_sign_in("alice").await;
+
+    assert_eq!(answer.sub_status(), "500.74");
+    assert!(!answer.text().contains("AADSTS"));
 }
 
 #[tokio::test]

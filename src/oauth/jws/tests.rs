@@ -398,7 +398,7 @@ fn t_51_unsigned_tokens_are_refused_however_spelt() {
         let signed = key.token_of(&header(none, &json!({})), CLAIMS);
         assert_eq!(refusal(&signed, &set), JwsError::Unsigned);
         let bare = signed.rsplit_once('.').unwrap().0;
-        assert_eq!(refusal(&format!("{bare}."), &set), JwsError::Malformed);
+        assert_eq!(refusal(&format!("{bare}."), &set), JwsError::Unsigned);
     }
     for unknown in ["", "es256", "ES256 ", "ES256K", "ES512", "RSA1_5", "dir", "none "] {
         let token = key.token_of(&header(unknown, &json!({})), CLAIMS);

@@ -1,9 +1,9 @@
 // An `auth.json` as Azure writes it, for one client of the provider.
-import { SECRET } from './provider.mjs';
+import { PRIVATE_KEY, SECRET } from './provider.mjs';
 import { temporaryFolder } from '../parts/app.mjs';
 
 /** The environment settings that the configurations name. */
-export const SETTINGS = { OP_SECRET: SECRET };
+export const SETTINGS = { OP_SECRET: SECRET, OP_KEY: PRIVATE_KEY };
 
 /** Redirects strangers to the provider `op`; `/public/*` is open. `change(config)` edits it. */
 export function authJson(provider, change = () => {}) {

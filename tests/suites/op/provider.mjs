@@ -10,6 +10,10 @@ import { Provider } from 'oidc-provider';
 
 export const SECRET = 'provider-secret-0123456789-0123456789';
 
+const pair = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
+/** The key of the client that has no secret. */
+export const PRIVATE_KEY = pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
+
 export class OpenIdProvider {
   /** The name of the account that signs in with no page, or `null` for the provider's pages. */
   signsIn = 'alice';
@@ -149,9 +153,10 @@ export class OpenIdProvider {
       scopes: ['openid', 'offline_access', 'email', 'profile'],
       conformIdTokenClaims: false,
       cookies: { keys: ['cookie-key-of-a-test'] },
-      responseTypes: ['code'],
+      responseTypes: ['code', 'code id_token'],
       features: {
         devInteractions: { enabled: true },
+        jwtUserinfo: { enabled: true },
         resourceIndicators: { enabled: false },
         revocation: { enabled: true },
         rpInitiatedLogout: { enabled: true },
@@ -245,6 +250,20 @@ const CLIENTS = {
   web: { token_endpoint_auth_method: 'client_secret_post' },
   'web-basic': { token_endpoint_auth_method: 'client_secret_basic' },
   'web-es256': { token_endpoint_auth_method: 'client_secret_post', id_token_signed_response_alg: 'ES256' },
+  'web-secret-jwt': { token_endpoint_auth_method: 'client_secret_jwt' },
+  'web-key': {
+    client_secret: undefined,
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'our-key', use: 'sig' }] },
+  },
+  'web-signed': { token_endpoint_auth_method: 'client_secret_post', userinfo_signed_response_alg: 'RS256' },
+  'web-hybrid': {
+    // Of others with this response type it wants https.
+    application_type: 'native',
+    token_endpoint_auth_method: 'client_secret_post',
+    grant_types: ['authorization_code', 'implicit', 'refresh_token'],
+    response_types: ['code id_token'],
+  },
 };
 
 function client(id, origins) {

@@ -282,6 +282,72 @@ describe('clients of other kinds sign in:', () => {
     assert.equal(JSON.parse(Buffer.from(token.split('.')[0], 'base64url').toString()).alg, 'ES256');
   });
 
+  test('a private key in the place of a secret', async () => {
+    const config = authJson(provider, (config, op) => {
+      op.registration.clientId = 'web-key';
+      op.registration.clientCredential = { method: 'PrivateKeyJwt' };
+      config.easyauth.providers = { op: { privateKeySettingName: 'OP_KEY', keyId: 'our-key' } };
+    });
+    await signInAt(config);
+    const [redeemed] = provider.asked('/token');
+    assert.equal(redeemed.form.get('client_secret'), null);
+    const [header, claims] = partsOf(redeemed.form.get('client_assertion'));
+    assert.equal(header.kid, 'our-key');
+    assert.equal(claims.aud, provider.issuer);
+  });
+
+  test('a secret that only signs', async () => {
+    const config = authJson(provider, (_config, op) => {
+      op.registration.clientId = 'web-secret-jwt';
+      op.registration.clientCredential.method = 'ClientSecretJwt';
+    });
+    await signInAt(config);
+    const [redeemed] = provider.asked('/token');
+    assert.equal(redeemed.form.get('client_secret'), null);
+    assert.equal(partsOf(redeemed.form.get('client_assertion'))[0].alg, 'HS256');
+  });
+
+  test('signed answers about users, and no others', async () => {
+    const signed = (clientId) =>
+      authJson(provider, (config, op) => {
+        op.registration.clientId = clientId;
+        config.easyauth.providers = { op: { signedUserinfo: true } };
+      });
+    const [other, visitor] = await signInAt(signed('web-signed'));
+    assert.equal(seen(await visitor.fetch(other.url('/'))).principal.name, 'alice@example.test');
+    const plain = await echo(signed('web'));
+    provider.register(plain.origin);
+    const stranger = new Visitor();
+    assertErrorPage(await stranger.visit(plain.url('/')), stranger, plain, [502]);
+  });
+
+  test('an ID token beside the code', async () => {
+    const config = authJson(provider, (config, op) => {
+      op.registration.clientId = 'web-hybrid';
+      config.easyauth.providers = { op: { responseType: 'code id_token' } };
+    });
+    const [other, visitor] = await signInAt(config);
+    const [{ query }] = provider.asked('/auth');
+    assert.equal(query.get('response_type'), 'code id_token');
+    assert.equal(query.get('response_mode'), 'form_post');
+    assert.equal(seen(await visitor.fetch(other.url('/'))).principal.user_id, 'alice');
+  });
+
+  test('no metadata at all', async () => {
+    const { issuer } = provider;
+    const config = authJson(provider, (config, op) => {
+      op.registration.openIdConnectConfiguration = {
+        issuer,
+        authorizationEndpoint: `${issuer}/auth`,
+        tokenEndpoint: `${issuer}/token`,
+        certificationUri: `${issuer}/jwks`,
+      };
+      config.easyauth.providers = { op: { endpoints: { userInfo: `${issuer}/me` } } };
+    });
+    await signInAt(config);
+    assert.deepEqual(provider.asked('/.well-known/openid-configuration'), []);
+  });
+
   test('an answer in a form that posts itself', async () => {
     const [other, visitor] = await signInAt(formPostJson(provider));
     const [{ query }] = provider.asked('/auth');
@@ -300,6 +366,11 @@ describe('clients of other kinds sign in:', () => {
     assert.equal(provider.asked('/auth').length, 1);
   });
 });
+
+/** Header and claims of a token. */
+function partsOf(token) {
+  return token.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
+}
 
 /** Asks for a path as it is written: a URL object would resolve its dots. */
 function rawGet(address, path) {

@@ -11,6 +11,7 @@ use crate::oauth::authorization::CallbackError;
 use crate::oauth::discovery::DiscoveryError;
 use crate::oauth::id_token::IdTokenError;
 use crate::oauth::jwk::JwkError;
+use crate::oauth::oauth1::OAuth1Error;
 use crate::oauth::token::TokenError;
 use crate::oauth::userinfo::UserinfoError;
 use crate::provider::NotAdmitted;
@@ -81,8 +82,12 @@ pub(crate) enum Kind {
     NotAdmitted(#[from] NotAdmitted),
     #[error("the login was begun by somebody else than who is signed in now")]
     OtherUser,
+    #[error("the login by OAuth 1.0a failed")]
+    OAuth1(#[from] OAuth1Error),
     #[error("the provider sent no id_token; is `openid` among its scopes")]
     NoIdToken,
+    #[error("the provider's answers do not say who the user is; check endpoints and claims")]
+    NoUser,
     #[error("the login is not one that this browser has begun, or took too long")]
     NoSuchLogin,
     #[error(transparent)]
@@ -113,11 +118,14 @@ impl Error {
             Kind::Config(_) | Kind::NoCredential | Kind::Random(_) | Kind::SessionCookie(_) => {
                 Fault::Setup
             }
-            Kind::Groups(_) => Fault::Provider,
             Kind::NotAdmitted(_) => Fault::Account,
-            Kind::Discovery(_) | Kind::IdToken(_) | Kind::Jwk(_) | Kind::NoIdToken => {
-                Fault::Provider
-            }
+            Kind::Discovery(_)
+            | Kind::Groups(_)
+            | Kind::IdToken(_)
+            | Kind::Jwk(_)
+            | Kind::NoIdToken
+            | Kind::NoUser => Fault::Provider,
+            Kind::OAuth1(error) => of_oauth1(*error),
             Kind::Userinfo(UserinfoError::Refused(status))
             | Kind::Document { status, .. }
             | Kind::Token(TokenError::Status(status)) => by_status(*status),
@@ -165,10 +173,31 @@ fn by_status(status: StatusCode) -> Fault {
     if away { Fault::Unavailable } else { Fault::Provider }
 }
 
-/// The error codes of RFC 6749 §5.2, by who can mend them.
+/// A request token that is refused is our credentials'; an access token that is refused, the
+/// approval's that the browser brought.
+fn of_oauth1(error: OAuth1Error) -> Fault {
+    let away = |status| by_status(status) == Fault::Unavailable;
+    match error {
+        OAuth1Error::NoRequestToken(status) | OAuth1Error::NoAccessToken(status)
+            if away(status) =>
+        {
+            Fault::Unavailable
+        }
+        OAuth1Error::NoRequestToken(_) | OAuth1Error::Unfit => Fault::Setup,
+        OAuth1Error::NoAccessToken(_) | OAuth1Error::NoVerifier => Fault::UserAgent,
+        OAuth1Error::Malformed | OAuth1Error::Unconfirmed => Fault::Provider,
+    }
+}
+
+/// The error codes of RFC 6749 §5.2, of GitHub and of Facebook's Graph, by who can mend them.
 fn by_code(code: &str) -> Fault {
     match code {
         "invalid_grant" => Fault::UserAgent,
+        "bad_verification_code" | "unverified_user_email" => Fault::UserAgent,
+        "incorrect_client_credentials" | "redirect_uri_mismatch" => Fault::Setup,
+        "OAuthException.100" => Fault::UserAgent,
+        "OAuthException.1" | "OAuthException.101" | "OAuthException.191" => Fault::Setup,
+        "OAuthException.2" | "OAuthException.4" => Fault::Unavailable,
         "invalid_client"
         | "invalid_scope"
         | "unauthorized_client"

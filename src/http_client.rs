@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -57,8 +57,10 @@ pub(crate) fn bounded(client: HttpClient) -> HttpClient {
 /// Sends `request` through a [bounded] client.
 pub(crate) async fn send(
     client: &HttpClient,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpClientError> {
+    // GitHub refuses whoever does not say who they are.
+    request.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
     let answer = client.clone().oneshot(request).await.map_err(own_error)?;
     if answer.body().len() > MAX_ANSWER {
         return Err(HttpClientError::TooLong);
@@ -90,8 +92,10 @@ pub(crate) fn default_client() -> Result<HttpClient, HttpClientError> {
 
 async fn fetch(
     client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpClientError> {
+    // GitHub refuses whoever does not say who they are.
+    request.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
     let answer = client
         .request(request.map(Full::new))
         .await
@@ -120,6 +124,8 @@ fn connector() -> Result<HttpsConnector<HttpConnector>, HttpClientError> {
     Ok(connector)
 }
 
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("easyauth/", env!("CARGO_PKG_VERSION")));
 /// Longest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 1 << 20;
 /// Longest wait for a whole answer.

@@ -1,8 +1,8 @@
 //! Azure App Service's Easy Auth as one tower layer.
 //!
-//! [`EasyAuthLayer`] signs people in at an OpenID Connect provider, keeps their tokens encrypted, and
-//! tells the service inside who asks: in request headers (`X-MS-CLIENT-PRINCIPAL…`, as on Azure) and
-//! as a [`Principal`]. Its own routes are below `/.auth`.
+//! [`EasyAuthLayer`] signs people in at an OpenID Connect or OAuth 2.0 [`provider`], keeps their tokens
+//! encrypted, and tells the service inside who asks: in request headers (`X-MS-CLIENT-PRINCIPAL…`, as
+//! on Azure) and as a [`Principal`]. Its own routes are below `/.auth`.
 //!
 //! ```text
 //!                  ┌──────────────────────── EasyAuth<S> ────────────────────────┐

@@ -5,6 +5,7 @@ use crate::principal::{Issuer, ProviderId};
 use crate::return_to::ReturnTo;
 use crate::secret::Secret;
 use crate::session::{SessionId, UserKey};
+use crate::token::SigningToken;
 
 /// All that a callback is checked against, sealed into a cookie of the browser that started.
 ///
@@ -22,6 +23,9 @@ pub(crate) struct PendingLogin {
     pub(crate) started_at: Timestamp,
     /// The `max_age` asked for, in seconds: the provider must then say when the user signed in.
     pub(crate) max_age: Option<u64>,
+    /// Under OAuth 1.0a: what the provider knows this login by. It takes the place of `state`, for
+    /// a callback has room for no other.
+    pub(crate) request_token: Option<SigningToken>,
     /// The session that the browser had when it started; success ends it.
     pub(crate) replaces: Option<(UserKey, SessionId)>,
 }

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 pub struct TokenSet {
     /// What the provider's APIs accept.
     pub access_token: Option<Secret<String>>,
-    /// The second half of an OAuth 1.0a token (X/Twitter). No provider of this version has one.
+    /// The second half of an OAuth 1.0a token (X/Twitter).
     pub access_token_secret: Option<Secret<String>>,
     /// Microsoft account's own token for signing in to applications. No provider of this version has
     /// one.
@@ -35,6 +35,13 @@ impl TokenSet {
     pub fn expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
+}
+
+/// An OAuth 1.0a token, and the secret that signs in its name (RFC 5849 §1.1).
+#[derive(Clone, Debug)]
+pub(crate) struct SigningToken {
+    pub(crate) token: Secret<String>,
+    pub(crate) secret: Secret<String>,
 }
 
 /// A copy of a secret that is about to be written out, wiped when dropped.

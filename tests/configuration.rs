@@ -175,8 +175,8 @@ fn what_is_not_in_this_version_says_so() {
         ("easyauth.session.idleTimeout", r#""01:00:00""#, "is not in this version; leave it out"),
         ("easyauth.session.strictRotation", "true", "only false is in this version; leave it out"),
         (
-            "identityProviders.twitter",
-            r#"{"enabled": true, "registration": {"consumerKey": "k"}}"#,
+            "identityProviders.azureStaticWebApps",
+            r#"{"enabled": true, "registration": {"clientId": "id"}}"#,
             provider,
         ),
     ] {

@@ -1,5 +1,6 @@
 //! The checks that every provider passes.
 
+mod oauth2;
 mod openid_connect;
 
 use std::collections::HashSet;
@@ -32,6 +33,11 @@ fn check_provider(provider: &Provider, origin: &PublicOrigin) -> Result<Provider
     let id = check_name(&registration.setting, &registration.name)?;
     let checked = check_registration(registration).and_then(|()| match &provider.0 {
         Protocol::OpenIdConnect(settings) => openid_connect::check(settings, origin),
+        Protocol::OAuth2(settings) => oauth2::check(settings),
+        Protocol::OAuth1(settings) => match settings.unsafe_address() {
+            Some(member) => Err(Wrong(member, "must be an https address, or http on loopback")),
+            None => Ok(()),
+        },
     });
     checked.map(|()| id).map_err(|Wrong(member, problem)| {
         ConfigError::new(format!("{}.{member}", registration.setting), problem)
@@ -44,10 +50,10 @@ struct Wrong(&'static str, &'static str);
 fn check_registration(registration: &Registration) -> Result<(), Wrong> {
     if registration.client_id.is_empty() {
         let problem = "is empty; set it to the id that the provider gave you";
-        return Err(Wrong("registration.clientId", problem));
+        return Err(Wrong(registration.client_id_member, problem));
     }
     if registration.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        return Err(Wrong("registration.clientCredential", "the secret is empty; set it"));
+        return Err(Wrong(registration.secret_member, "the secret is empty; set it"));
     }
     if max_age(&registration.login_parameters) == Some(None) {
         let problem = "max_age must be a number of seconds";

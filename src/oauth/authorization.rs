@@ -6,6 +6,7 @@ use percent_encoding::percent_decode;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use super::discovery::IssParameter;
 use crate::pending_login::{LoginId, PendingLogin};
 use crate::secret::Secret;
 
@@ -41,10 +42,27 @@ pub(crate) struct AuthorizationRequest<'a> {
     pub(crate) scope: &'a str,
     pub(crate) response_type: ResponseType,
     pub(crate) response_mode: ResponseMode,
+    pub(crate) style: Style,
     pub(crate) pending: &'a PendingLogin,
     /// Further parameters, of the configuration and of the visitor. None of them replaces one that
     /// is set here; of two with one name the first counts.
     pub(crate) further: &'a [(String, String)],
+}
+
+/// Which parameters a provider is sent beside those that all are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Style {
+    /// `response_type`. Without it, `client_id` comes first: so the original asks GitHub.
+    pub(crate) response_type: bool,
+    /// `code_challenge` (RFC 7636).
+    pub(crate) pkce: bool,
+    /// `nonce` (OpenID Connect Core §3.1.2.1).
+    pub(crate) nonce: bool,
+}
+
+impl Style {
+    /// That of OpenID Connect.
+    pub(crate) const OPENID: Self = Self { response_type: true, pkce: true, nonce: true };
 }
 
 impl AuthorizationRequest<'_> {
@@ -52,12 +70,16 @@ impl AuthorizationRequest<'_> {
     pub(crate) fn url(&self) -> Url {
         let verifier = PkceCodeVerifier::new(self.pending.code_verifier.expose().clone());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-        let mut parameters: Vec<(&str, &str)> = vec![
-            ("response_type", self.response_type.name()),
-            ("redirect_uri", self.redirect_uri),
-            ("client_id", self.client_id),
-            ("scope", self.scope),
-        ];
+        let (redirect_uri, client_id) =
+            (("redirect_uri", self.redirect_uri), ("client_id", self.client_id));
+        let mut parameters: Vec<(&str, &str)> = if self.style.response_type {
+            vec![("response_type", self.response_type.name()), redirect_uri, client_id]
+        } else {
+            vec![client_id, redirect_uri]
+        };
+        if !self.scope.is_empty() {
+            parameters.push(("scope", self.scope));
+        }
         if self.response_type.mode(self.response_mode) == ResponseMode::FormPost {
             parameters.push(("response_mode", "form_post"));
         }
@@ -67,12 +89,14 @@ impl AuthorizationRequest<'_> {
                 parameters.push((name, value));
             }
         }
-        parameters.extend([
-            ("code_challenge", challenge.as_str()),
-            ("code_challenge_method", challenge.method().as_str()),
-            ("nonce", self.pending.nonce.expose()),
-            ("state", self.pending.state.expose()),
-        ]);
+        if self.style.pkce {
+            parameters.push(("code_challenge", challenge.as_str()));
+            parameters.push(("code_challenge_method", challenge.method().as_str()));
+        }
+        if self.style.nonce {
+            parameters.push(("nonce", self.pending.nonce.expose()));
+        }
+        parameters.push(("state", self.pending.state.expose()));
         append(self.endpoint, &parameters)
     }
 }
@@ -188,22 +212,21 @@ impl AuthorizationResponse {
     }
 
     /// Checks that this answers `pending`, and uses `pending` up.
-    ///
-    /// `iss_promised` says that the provider's metadata promises the parameter `iss`.
     pub(crate) fn verify(
         self,
         pending: PendingLogin,
-        iss_promised: bool,
+        iss: IssParameter,
     ) -> Result<VerifiedResponse, CallbackError> {
         if !pending.state.matches(&self.state) {
             return Err(CallbackError::StateMismatch);
         }
         // A mixed-up provider must not get to see our code, nor have its error believed (RFC 9207).
-        match self.iss {
-            Some(iss) if iss != pending.issuer.as_str() => {
+        match (self.iss, iss) {
+            (_, IssParameter::Meaningless) => {}
+            (Some(iss), _) if iss != pending.issuer.as_str() => {
                 return Err(CallbackError::IssuerMismatch);
             }
-            None if iss_promised => return Err(CallbackError::IssuerMissing),
+            (None, IssParameter::Promised) => return Err(CallbackError::IssuerMissing),
             _ => {}
         }
         Ok(match self.outcome {
@@ -249,6 +272,10 @@ impl VerifiedCode {
 
     pub(crate) const fn pending(&self) -> &PendingLogin {
         &self.pending
+    }
+
+    pub(crate) fn into_pending(self) -> PendingLogin {
+        self.pending
     }
 }
 

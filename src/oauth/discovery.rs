@@ -22,12 +22,12 @@ pub(crate) fn metadata_url(issuer: &Issuer) -> Result<Url, DiscoveryError> {
     Ok(url)
 }
 
-/// The address of a metadata document that is configured as it is, query and all.
+/// An address that is configured as it is, query and all.
 ///
 /// # Errors
 ///
 /// If it is no https URL, free of fragment and user information. Plain http is taken on loopback.
-pub(crate) fn document_url(url: &str) -> Result<Url, DiscoveryError> {
+pub(crate) fn configured_url(url: &str) -> Result<Url, DiscoveryError> {
     strict_url(url).filter(|url| is_safe(url, is_loopback(url))).ok_or(DiscoveryError::Issuer)
 }
 
@@ -91,7 +91,8 @@ impl Metadata {
 pub(crate) struct Endpoints {
     pub(crate) authorization: Url,
     pub(crate) token: Url,
-    pub(crate) jwks: Url,
+    /// Absent if the provider signs nothing: plain OAuth 2.0.
+    pub(crate) jwks: Option<Url>,
     pub(crate) userinfo: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) revocation: Option<Url>,
@@ -103,7 +104,7 @@ impl Endpoints {
         Ok(Self {
             authorization: required(AUTHORIZATION_ENDPOINT)?,
             token: required(TOKEN_ENDPOINT)?,
-            jwks: required(JWKS_URI)?,
+            jwks: Some(required(JWKS_URI)?),
             userinfo: optional_url(document, USERINFO_ENDPOINT)?,
             end_session: optional_url(document, END_SESSION_ENDPOINT)?,
             revocation: optional_url(document, REVOCATION_ENDPOINT)?,
@@ -114,7 +115,7 @@ impl Endpoints {
         [
             (AUTHORIZATION_ENDPOINT, Some(&self.authorization)),
             (TOKEN_ENDPOINT, Some(&self.token)),
-            (JWKS_URI, Some(&self.jwks)),
+            (JWKS_URI, self.jwks.as_ref()),
             (USERINFO_ENDPOINT, self.userinfo.as_ref()),
             (END_SESSION_ENDPOINT, self.end_session.as_ref()),
             (REVOCATION_ENDPOINT, self.revocation.as_ref()),
@@ -131,8 +132,19 @@ pub(crate) struct Capabilities {
     pub(crate) token_endpoint_auth_algorithms: Option<Vec<String>>,
     pub(crate) userinfo_signing_algorithms: Option<Vec<String>>,
     pub(crate) id_token_signing_algorithms: Option<Vec<String>>,
-    /// The authorization response names its issuer (RFC 9207).
-    pub(crate) authorization_response_iss: bool,
+    pub(crate) authorization_response_iss: IssParameter,
+}
+
+/// What an authorization response says by its parameter `iss` (RFC 9207).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum IssParameter {
+    /// It is there, and names the issuer.
+    Promised,
+    /// If it is there, it names the issuer.
+    #[default]
+    Possible,
+    /// The issuer is a name of our own making, which no provider can know.
+    Meaningless,
 }
 
 impl Capabilities {
@@ -168,10 +180,11 @@ impl Capabilities {
             )?,
             userinfo_signing_algorithms: list("userinfo_signing_alg_values_supported")?,
             id_token_signing_algorithms: list("id_token_signing_alg_values_supported")?,
-            authorization_response_iss: flag(
-                document,
-                "authorization_response_iss_parameter_supported",
-            )?,
+            authorization_response_iss: if flag(document, ISS_PARAMETER_SUPPORTED)? {
+                IssParameter::Promised
+            } else {
+                IssParameter::Possible
+            },
         })
     }
 }
@@ -298,6 +311,7 @@ fn flag(document: &Object, name: &'static str) -> Result<bool, DiscoveryError> {
 /// What follows the issuer in the address of its metadata.
 pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
+const ISS_PARAMETER_SUPPORTED: &str = "authorization_response_iss_parameter_supported";
 const AUTHORIZATION_ENDPOINT: &str = "authorization_endpoint";
 const TOKEN_ENDPOINT: &str = "token_endpoint";
 const JWKS_URI: &str = "jwks_uri";

@@ -18,15 +18,20 @@ use serde_json::Number;
 ///
 /// The caller bounds the size: memory used is a small multiple of it.
 pub(crate) fn object(document: &[u8]) -> Result<Object, JsonError> {
+    match value(document)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(JsonError::NotAnObject),
+    }
+}
+
+/// Reads a document as strictly as [`object`], whatever value it is.
+pub(crate) fn value(document: &[u8]) -> Result<Value, JsonError> {
     let violation = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(document);
     let read = Reader { depth: 0, violation: &violation }.deserialize(&mut deserializer);
 
-    match read.and_then(|value| deserializer.end().map(|()| value)) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(JsonError::NotAnObject),
-        Err(_) => Err(violation.take().unwrap_or(JsonError::Malformed)),
-    }
+    read.and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|_| violation.take().unwrap_or(JsonError::Malformed))
 }
 
 /// A JSON object: its members in the document's order, each name once.

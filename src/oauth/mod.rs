@@ -15,6 +15,7 @@
 //! | `jwk`                 | key sets                                      | RFC 7517 §5, RFC 7518 §6, RFC 8037 §2    |
 //! | `jws`                 | signed documents in compact form              | RFC 7515 §5.2, §7.1                      |
 //! | `jwt`                 | the claims that signed documents share        | RFC 7519 §4.1                            |
+//! | `oauth1`              | signed requests, and what answers them        | RFC 5849                                 |
 //! | `private_key`         | the keys that we sign with                    | RFC 7468, RFC 5958                       |
 //! | `token`               | the token endpoint's requests and answers     | RFC 6749 §4.1.3–5.2                      |
 //! | `userinfo`            | what a provider tells about a user on request | OpenID Connect Core §5.3                 |
@@ -28,6 +29,7 @@ pub(crate) mod jwa;
 pub(crate) mod jwk;
 pub(crate) mod jws;
 mod jwt;
+pub(crate) mod oauth1;
 pub(crate) mod private_key;
 pub(crate) mod token;
 pub(crate) mod userinfo;

@@ -59,19 +59,22 @@ pub(crate) enum Credential {
 
 /// The request that redeems `code` at `endpoint`.
 ///
-/// `redirect_uri` is the one that the authorization request had (RFC 6749 §4.1.3).
+/// `redirect_uri` is the one that the authorization request had (RFC 6749 §4.1.3), and `pkce` says
+/// whether it had a code challenge.
 pub(crate) fn redeem(
     endpoint: &Url,
     client: &Client<'_>,
     redirect_uri: &str,
     code: &VerifiedCode,
+    pkce: bool,
 ) -> Option<Request<Bytes>> {
     let redirect_uri = RedirectUrl::new(redirect_uri.to_owned()).ok()?;
     let verifier = PkceCodeVerifier::new(code.pending().code_verifier.expose().clone());
     let writer = client.writer(endpoint).set_redirect_uri(redirect_uri);
     let code = AuthorizationCode::new(code.code().expose().clone());
     let keeper = Keeper::default();
-    let mut request = writer.exchange_code(code).set_pkce_verifier(verifier);
+    let request = writer.exchange_code(code);
+    let mut request = if pkce { request.set_pkce_verifier(verifier) } else { request };
     for (name, value) in client.statement() {
         request = request.add_extra_param(name, value);
     }
@@ -95,6 +98,27 @@ pub(crate) fn refresh(
     }
     drop(request.request(&keeper));
     keeper.into_request()
+}
+
+/// The request that has `endpoint` exchange an access token for another, by an extension grant whose
+/// parameter has the same name (RFC 6749 §4.5).
+pub(crate) fn exchange(
+    endpoint: &Url,
+    client: &Client<'_>,
+    grant: &str,
+    access_token: &Secret<String>,
+) -> Option<Request<Bytes>> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", grant).append_pair("client_id", client.id);
+    if let Credential::Post(secret) = &client.credential {
+        form.append_pair("client_secret", secret.expose());
+    }
+    form.append_pair(grant, access_token.expose());
+    Request::post(endpoint.as_str())
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Bytes::from(form.finish()))
+        .ok()
 }
 
 /// Keeps the request that `oauth2` writes and would have it send.
@@ -159,18 +183,30 @@ impl TokenResponse {
     ///
     /// Read as if they were by the book: numbers sent as strings or with a fraction, a missing
     /// `token_type`, JSON under another content type or as a form, scopes with commas, an error
-    /// under status 200. Everything else is by the book: unknown members are ignored, wrong types
+    /// under status 200, or as the object that Facebook makes of it. Everything else is by the book: unknown members are ignored, wrong types
     /// are refused.
     pub(crate) fn parse(response: &Response<Bytes>, now: Timestamp) -> Result<Self, TokenError> {
         let status = response.status();
         let answer = read(response);
-        if let Some(error) = answer.as_ref().ok().and_then(|answer| answer.text("error")) {
-            return Err(TokenError::Refused(error_code(error)));
+        if let Some(error) = answer.as_ref().ok().and_then(error_of) {
+            return Err(TokenError::Refused(error_code(&error)));
         }
         if !status.is_success() {
             return Err(TokenError::Status(status));
         }
         Ok(Self { tokens: tokens(&answer?, now)? })
+    }
+}
+
+/// The error code of an answer; Facebook's, a type and a number, as `OAuthException.190`.
+fn error_of(answer: &Object) -> Option<String> {
+    match answer.get("error")? {
+        Value::String(code) => Some(code.clone()),
+        Value::Object(error) => {
+            let kind = error.text("type").unwrap_or("error");
+            Some(format!("{kind}.{}", error.get("code").unwrap_or(&Value::Null)))
+        }
+        _ => None,
     }
 }
 
@@ -192,11 +228,17 @@ pub(crate) enum TokenError {
 
 /// What to do about the commonest mistake in a set-up.
 fn hint(code: &str) -> &'static str {
-    if code == "invalid_client" {
-        "; check registration.clientId, and the secret in the variable that \
-         clientCredential.clientSecretSettingName names"
-    } else {
-        ""
+    match code {
+        "invalid_client" => {
+            "; check registration.clientId, and the secret in the variable that \
+             clientCredential.clientSecretSettingName names"
+        }
+        // GitHub's own, and Facebook's.
+        "incorrect_client_credentials" | "OAuthException.1" | "OAuthException.101" => {
+            "; check the id in registration, and the secret in the variable that it names"
+        }
+        "redirect_uri_mismatch" => "; register the redirect URI at the provider",
+        _ => "",
     }
 }
 

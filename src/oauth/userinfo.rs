@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use url::Url;
 
 use super::id_token::MAX_SKEW;
-use super::json::{self, JsonError, Object};
+use super::json::{self, JsonError, Object, Value};
 use super::jwa::Algorithm;
 use super::jws::{self, JwsError, Keys};
 use super::jwt;
@@ -37,6 +37,32 @@ pub(crate) fn request(
         .header(ACCEPT, format!("{JSON}, {JWT}"))
         .body(Bytes::new())
         .map_err(|_| UserinfoError::EndpointUnfit)
+}
+
+/// Asks a plain OAuth 2.0 provider about the user of `access_token` (RFC 6750 §2.1).
+///
+/// # Errors
+///
+/// As [`request`].
+pub(crate) fn plain_request(
+    endpoint: &Url,
+    access_token: &Secret<String>,
+) -> Result<Request<Bytes>, UserinfoError> {
+    let mut request = request(endpoint, access_token)?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static(JSON));
+    Ok(request)
+}
+
+/// Reads the answer to [`plain_request`]: JSON of whatever kind and under whatever media type.
+///
+/// # Errors
+///
+/// If it is none, or the provider refuses.
+pub(crate) fn plain_answer(response: &Response<Bytes>) -> Result<Value, UserinfoError> {
+    if response.status() != StatusCode::OK {
+        return Err(UserinfoError::Refused(response.status()));
+    }
+    Ok(json::value(response.body())?)
 }
 
 /// Reads the answer to [`request`].

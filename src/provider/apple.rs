@@ -162,7 +162,7 @@ const HABITS: Habits = Habits {
     asks_userinfo: false,
     told,
     tells_once: true,
-    refresh: "Apple issues a refresh token with every sign-in; sign in again",
+    refresh: "Apple issues a refresh token with every sign-in; sign in again.",
     ..habits::STANDARD
 };
 

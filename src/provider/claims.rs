@@ -18,9 +18,14 @@ pub enum ClaimNames {
 
 /// What a document states, in its order and under Easy Auth's names.
 pub(super) fn map(document: &Object, names: ClaimNames) -> Vec<Claim> {
+    map_as(document, |name| typ(name, names).to_owned())
+}
+
+/// What a document states, in its order and under the names that `typ` makes of its own.
+pub(super) fn map_as(document: &Object, typ: impl Fn(&str) -> String) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (name, value) in document.iter() {
-        push(&mut claims, typ(name, names), value);
+        push(&mut claims, &typ(name), value);
     }
     claims
 }

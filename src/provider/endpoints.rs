@@ -31,7 +31,7 @@ impl EndpointOverrides {
 
     /// Whether each is an https address, or http on loopback.
     pub(crate) fn are_addresses(&self) -> bool {
-        self.0.iter().all(|(_, url)| discovery::document_url(url).is_ok())
+        self.0.iter().all(|(_, url)| discovery::configured_url(url).is_ok())
     }
 
     /// `metadata` with these endpoints in the place of its own.
@@ -41,12 +41,12 @@ impl EndpointOverrides {
     /// If one of them is no https address, or on loopback as the issuer is.
     pub(crate) fn apply(&self, mut metadata: Metadata) -> Result<Metadata, DiscoveryError> {
         for (endpoint, url) in &self.0 {
-            let url = discovery::document_url(url).map_err(|_| endpoint.fault())?;
+            let url = discovery::configured_url(url).map_err(|_| endpoint.fault())?;
             let endpoints = &mut metadata.endpoints;
             match endpoint {
                 Endpoint::Authorization => endpoints.authorization = url,
                 Endpoint::Token => endpoints.token = url,
-                Endpoint::Jwks => endpoints.jwks = url,
+                Endpoint::Jwks => endpoints.jwks = Some(url),
                 Endpoint::UserInfo => endpoints.userinfo = Some(url),
             }
         }
@@ -62,13 +62,13 @@ impl EndpointOverrides {
     pub(crate) fn without_discovery(&self, issuer: &str) -> Result<Metadata, DiscoveryError> {
         let required = |endpoint: Endpoint| -> Result<Url, DiscoveryError> {
             let set = self.0.iter().find(|(set, _)| *set == endpoint);
-            let url = set.map(|(_, url)| discovery::document_url(url));
+            let url = set.map(|(_, url)| discovery::configured_url(url));
             url.and_then(Result::ok).ok_or_else(|| endpoint.fault())
         };
         let endpoints = Endpoints {
             authorization: required(Endpoint::Authorization)?,
             token: required(Endpoint::Token)?,
-            jwks: required(Endpoint::Jwks)?,
+            jwks: Some(required(Endpoint::Jwks)?),
             userinfo: None,
             end_session: None,
             revocation: None,

@@ -170,6 +170,6 @@ const HABITS: Habits = Habits {
     told: habits::nothing,
     refresh: "Google issues a refresh token if it is asked by access_type=offline (loginParameters, \
               or in the sign-in link), and to somebody who consented before only with \
-              prompt=consent",
+              prompt=consent.",
     ..habits::STANDARD
 };

@@ -50,7 +50,8 @@ pub(super) const STANDARD: Habits = Habits {
     stated: claims::map,
     told: userinfo,
     tells_once: false,
-    refresh: "most providers issue a refresh token only if login.scopes has offline_access",
+    refresh: "The sign-in service issued no refresh token. Most do so only if login.scopes has \
+              offline_access.",
 };
 
 /// All that userinfo tells.

@@ -33,7 +33,7 @@ impl IssuerSource {
             }
             Self::MetadataUrl(url, Some(issuer)) => {
                 discovery::metadata_url(&Issuer::new(issuer))?;
-                discovery::document_url(url).map(Some)
+                discovery::configured_url(url).map(Some)
             }
         }
     }
@@ -44,7 +44,7 @@ impl IssuerSource {
             Self::Configured(issuer) | Self::Entra(issuer) | Self::Issuer(issuer) => issuer,
             Self::MetadataUrl(url, _) => url,
         };
-        discovery::document_url(issuer).is_ok_and(|url| url.scheme() == "http")
+        discovery::configured_url(issuer).is_ok_and(|url| url.scheme() == "http")
     }
 
     /// Whether a metadata document from here may name `issuer`.

@@ -175,7 +175,7 @@ const HABITS: Habits = Habits {
     stated,
     told,
     refresh: "Microsoft issues a refresh token if login.scopes has offline_access \
-              (wl.offline_access)",
+              (wl.offline_access).",
     ..habits::STANDARD
 };
 

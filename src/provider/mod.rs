@@ -8,29 +8,42 @@ mod admission;
 mod apple;
 mod claims;
 mod endpoints;
+mod facebook;
+mod github;
 mod google;
 mod habits;
 mod identity;
 mod issuer_source;
 mod microsoft_account;
+mod oauth1;
+mod oauth2;
 mod openid_connect;
 mod private_key;
+mod profile;
 mod registration;
+mod x;
 
 pub use aad::EntraId;
 pub(crate) use admission::NotAdmitted;
 pub use apple::Apple;
 pub use claims::ClaimNames;
 pub use endpoints::Endpoint;
+pub use facebook::Facebook;
+pub use github::GitHub;
 pub use google::Google;
 pub(crate) use habits::Sources;
 pub(crate) use issuer_source::IssuerSource;
 pub use microsoft_account::MicrosoftAccount;
 pub(crate) use microsoft_account::successor;
+pub(crate) use oauth1::OAuth1;
+pub use oauth2::OAuth2;
+pub(crate) use oauth2::Question;
 pub use openid_connect::OpenIdConnect;
 pub use private_key::{PrivateKey, PrivateKeyError};
-pub(crate) use registration::{Audience, Registration, Signing, max_age};
+pub(crate) use registration::{Audience, Refreshing, Registration, Signing, max_age};
+pub use x::X;
 
+use crate::oauth::authorization::Style;
 pub use crate::oauth::authorization::{ResponseMode, ResponseType};
 pub use crate::oauth::token::ClientAuthentication;
 use crate::principal::Identity;
@@ -45,12 +58,16 @@ pub struct Provider(pub(crate) Protocol);
 #[derive(Clone, Debug)]
 pub(crate) enum Protocol {
     OpenIdConnect(OpenIdConnect),
+    OAuth2(OAuth2),
+    OAuth1(OAuth1),
 }
 
 impl Provider {
     pub(crate) const fn registration(&self) -> &Registration {
         match &self.0 {
             Protocol::OpenIdConnect(settings) => &settings.registration,
+            Protocol::OAuth2(settings) => &settings.registration,
+            Protocol::OAuth1(settings) => &settings.registration,
         }
     }
 
@@ -60,6 +77,7 @@ impl Provider {
             Protocol::OpenIdConnect(settings) => {
                 settings.response_type.mode(settings.response_mode)
             }
+            Protocol::OAuth2(_) | Protocol::OAuth1(_) => ResponseMode::Query,
         }
     }
 
@@ -67,6 +85,16 @@ impl Provider {
     pub(crate) fn keep(&self, tokens: TokenSet) -> TokenSet {
         match &self.0 {
             Protocol::OpenIdConnect(settings) => settings.keep(tokens),
+            Protocol::OAuth2(_) | Protocol::OAuth1(_) => tokens,
+        }
+    }
+
+    /// Whether tokens can be had anew, and what to tell somebody whose cannot.
+    pub(crate) const fn refreshing(&self) -> Refreshing {
+        match &self.0 {
+            Protocol::OpenIdConnect(settings) => Refreshing::IfGiven(settings.habits.refresh),
+            Protocol::OAuth2(settings) => settings.refreshing,
+            Protocol::OAuth1(settings) => Refreshing::Never(settings.no_refresh),
         }
     }
 
@@ -74,6 +102,7 @@ impl Provider {
     pub(crate) const fn tells_once(&self) -> bool {
         match &self.0 {
             Protocol::OpenIdConnect(settings) => settings.habits.tells_once,
+            Protocol::OAuth2(_) | Protocol::OAuth1(_) => false,
         }
     }
 
@@ -81,7 +110,22 @@ impl Provider {
     pub(crate) const fn response_type(&self) -> ResponseType {
         match &self.0 {
             Protocol::OpenIdConnect(settings) => settings.response_type,
+            Protocol::OAuth2(_) | Protocol::OAuth1(_) => ResponseType::Code,
         }
+    }
+
+    /// What the provider is sent beside what all are, where codes are spoken of.
+    pub(crate) const fn style(&self) -> Style {
+        match &self.0 {
+            Protocol::OAuth2(settings) => settings.style,
+            Protocol::OpenIdConnect(_) | Protocol::OAuth1(_) => Style::OPENID,
+        }
+    }
+}
+
+impl From<OAuth2> for Provider {
+    fn from(settings: OAuth2) -> Self {
+        Self(Protocol::OAuth2(settings))
     }
 }
 

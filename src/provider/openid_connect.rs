@@ -89,8 +89,10 @@ impl OpenIdConnect {
 
     fn from_source(name: String, source: IssuerSource, client_id: String) -> Self {
         let setting = format!("identityProviders.customOpenIdConnectProviders.{name}");
-        let registration =
-            Registration::new(setting, name, client_id).visitor_parameters(VISITOR_PARAMETERS);
+        let registration = Registration {
+            secret_member: "registration.clientCredential",
+            ..Registration::new(setting, name, client_id).visitor_parameters(VISITOR_PARAMETERS)
+        };
         Self::from_registration(registration, source, habits::STANDARD)
     }
 

@@ -1,5 +1,7 @@
 //! What we are at a provider, and what we ask it for.
 
+use ring::hmac;
+
 use super::private_key::PrivateKey;
 use crate::oauth::token::ClientAuthentication;
 use crate::secret::Secret;
@@ -11,6 +13,10 @@ pub(crate) struct Registration {
     pub(crate) setting: String,
     /// The `<provider>` of `/.auth/login/<provider>`.
     pub(crate) name: String,
+    /// What `client_id` is called there.
+    pub(crate) client_id_member: &'static str,
+    /// What names the secret there.
+    pub(crate) secret_member: &'static str,
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret<String>>,
     pub(crate) client_authentication: Option<ClientAuthentication>,
@@ -21,6 +27,17 @@ pub(crate) struct Registration {
     pub(crate) login_parameters: Vec<(String, String)>,
     /// Which parameters of our login route are passed on.
     pub(crate) visitor_parameters: Vec<String>,
+    /// Another name that leads to the same login.
+    pub(crate) alias: Option<&'static str>,
+}
+
+/// Whether tokens can be had anew, and what to tell somebody whose cannot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refreshing {
+    /// With a refresh token; why there may be none.
+    IfGiven(&'static str),
+    /// Never; what is done instead.
+    Never(&'static str),
 }
 
 /// How a key of ours proves who we are.
@@ -46,6 +63,8 @@ impl Registration {
         Self {
             setting,
             name,
+            client_id_member: "registration.clientId",
+            secret_member: "registration.clientSecretSettingName",
             client_id,
             client_secret: None,
             client_authentication: None,
@@ -53,6 +72,7 @@ impl Registration {
             scopes: Vec::new(),
             login_parameters: Vec::new(),
             visitor_parameters: Vec::new(),
+            alias: None,
         }
     }
 
@@ -104,6 +124,13 @@ pub(crate) fn max_age(parameters: &[(String, String)]) -> Option<Option<u64>> {
 fn seconds(value: &str) -> Option<u64> {
     // `parse` would take a sign, too.
     value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten()
+}
+
+/// HMAC-SHA256 of `message` under `key`, in hexadecimal.
+pub(super) fn hex_hmac(key: &Secret<String>, message: &Secret<String>) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
+    let tag = hmac::sign(&key, message.expose().as_bytes());
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const MAX_AGE: &str = "max_age";

@@ -13,8 +13,9 @@ use crate::oauth::authorization::{
     AuthorizationError, AuthorizationResponse, VerifiedCode, VerifiedResponse,
 };
 use crate::oauth::discovery::Metadata;
+use crate::oauth::oauth1::CallbackResponse;
 use crate::oauth::token::{self, TokenResponse};
-use crate::pending_login::PendingLogin;
+use crate::pending_login::{LoginId, PendingLogin};
 use crate::principal::{Issuer, Subject};
 use crate::provider::{Protocol, Stated};
 use crate::record::Original;
@@ -53,70 +54,104 @@ impl From<Error> for Unfinished {
 }
 
 impl RelyingParty {
-    /// Finishes the login that `response` answers: checks everything, and signs in. Whatever comes
-    /// of it, the login has had its answer.
+    /// Finishes the login that `answer`, a query or a form, comes from: checks everything, and signs
+    /// in. Whatever comes of it, the login has had its answer.
     pub(crate) async fn finish_login(
         &self,
         provider: &Provider,
-        response: AuthorizationResponse,
+        answer: &[u8],
         request: &HeaderMap,
     ) -> Result<Finished, Unfinished> {
         let opened = self.config.opened().await.map_err(Error::from)?;
-        let pending = self.spend_login(provider, &response, request, opened)?;
+        let answer = Answer::parse(provider, answer)?;
+        let pending = self.spend_login(provider, &answer, request, opened)?;
         let forget = self.cookies.delete_login(&pending.id);
-        let finished = self.answer_login(provider, pending, response, request).await;
+        let finished = self.settle(provider, pending, answer, request).await;
         finished.map_err(|error| Unfinished { error, cookies: forget.into_iter().collect() })
     }
 
-    async fn answer_login(
+    async fn settle(
         &self,
         provider: &Provider,
         pending: PendingLogin,
-        response: AuthorizationResponse,
+        answer: Answer,
         request: &HeaderMap,
     ) -> Result<Finished, Error> {
-        let metadata = self.metadata(provider).await?;
-        // Begun under an earlier configuration: another issuer's code is not for this one's eyes.
-        if pending.issuer != metadata.issuer {
-            return Err(Kind::NoSuchLogin.into());
-        }
         let forget = self.cookies.delete_login(&pending.id);
         let return_to = pending.return_to.clone();
-        let promised = metadata.capabilities.authorization_response_iss;
-        let code = match response.verify(pending, promised)? {
-            VerifiedResponse::Code(code) => code,
-            VerifiedResponse::Refused(error) => {
+        let settled = match (answer, &provider.settings.0) {
+            (Answer::OAuth2(response), _) => {
+                self.settle_code(provider, pending, response, request).await?
+            }
+            (Answer::OAuth1(response), Protocol::OAuth1(settings)) => {
+                self.settle_request_token(provider, settings, pending, response, request).await?
+            }
+            (Answer::OAuth1(_), _) => return Err(Kind::NoSuchLogin.into()),
+        };
+        let (pending, proof) = match settled {
+            Settled::Proved(proved) => *proved,
+            Settled::Refused(error) => {
                 let cookies = forget.into_iter().collect();
                 return Ok(Finished::Refused { error, return_to, cookies });
             }
         };
-        let callback = Callback { provider, metadata: &metadata, code: &code, request };
-        self.check_same_user(&callback).await?;
-        let proof = self.redeem(&callback).await?;
-        let session = self.sign_in(&callback, proof).await?;
+        let session = self.sign_in(provider, &pending, proof, request).await?;
         let returned = self.cookies.set_returned(self.now().after(RETURNED));
         let cookies = forget.into_iter().chain(session).chain(returned).collect();
         Ok(Finished::SignedIn { return_to, cookies })
     }
 
-    /// The login that `response` claims to answer, if this browser began it at `provider`, not too
+    async fn settle_code(
+        &self,
+        provider: &Provider,
+        pending: PendingLogin,
+        response: AuthorizationResponse,
+        request: &HeaderMap,
+    ) -> Result<Settled, Error> {
+        let metadata = self.metadata(provider).await?;
+        // Begun under an earlier configuration: another issuer's code is not for this one's eyes.
+        if pending.issuer != metadata.issuer {
+            return Err(Kind::NoSuchLogin.into());
+        }
+        let iss = metadata.capabilities.authorization_response_iss;
+        let code = match response.verify(pending, iss)? {
+            VerifiedResponse::Code(code) => code,
+            VerifiedResponse::Refused(error) => return Ok(Settled::Refused(error)),
+        };
+        self.check_same_user(code.pending(), request).await?;
+        let callback = Callback { provider, metadata: &metadata, code: &code };
+        let proof = self.redeem(&callback).await?;
+        Ok(Settled::Proved(Box::new((code.into_pending(), proof))))
+    }
+
+    /// The login that `answer` claims to answer, if this browser began it at `provider`, not too
     /// long ago, and it has had no answer yet.
     fn spend_login(
         &self,
         provider: &Provider,
-        response: &AuthorizationResponse,
+        answer: &Answer,
         request: &HeaderMap,
         opened: &Opened,
     ) -> Result<PendingLogin, Error> {
         let now = self.now();
         let oldest = now.before(self.settings().login_timeout);
-        let id = response.login_id().ok_or(Kind::NoSuchLogin)?;
-        let value = wire::cookie::value(request, &self.cookies.login_name(&id));
-        let pending = value
-            .and_then(|value| wire::login::decode(&id, value, &opened.keys, now))
-            .filter(|pending| pending.provider == provider.id && pending.started_at >= oldest)
-            .ok_or(Kind::NoSuchLogin)?;
-        if !self.spent.spend(&id, oldest) {
+        let open = |id: &LoginId| {
+            let value = wire::cookie::value(request, &self.cookies.login_name(id));
+            value
+                .and_then(|value| wire::login::decode(id, value, &opened.keys, now))
+                .filter(|pending| pending.provider == provider.id && pending.started_at >= oldest)
+        };
+        let pending = match answer {
+            Answer::OAuth2(response) => response.login_id().and_then(|id| open(&id)),
+            Answer::OAuth1(response) => {
+                let mut begun = self.cookies.logins(request).into_iter().filter_map(|id| open(&id));
+                begun.find(|pending| {
+                    pending.request_token.as_ref().is_some_and(|token| response.answers(token))
+                })
+            }
+        };
+        let pending = pending.ok_or(Kind::NoSuchLogin)?;
+        if !self.spent.spend(&pending.id, oldest) {
             return Err(Kind::SpentLogin.into());
         }
         Ok(pending)
@@ -124,9 +159,13 @@ impl RelyingParty {
 
     /// A login begun by one user must not be finished in the session of another. (A callback by
     /// cross-site POST comes without the session cookie; then there is nothing to compare.)
-    async fn check_same_user(&self, callback: &Callback<'_>) -> Result<(), Error> {
-        let Some((then, _)) = callback.pending().replaces else { return Ok(()) };
-        match self.present_session(callback.request).await? {
+    pub(super) async fn check_same_user(
+        &self,
+        pending: &PendingLogin,
+        request: &HeaderMap,
+    ) -> Result<(), Error> {
+        let Some((then, _)) = pending.replaces else { return Ok(()) };
+        match self.present_session(request).await? {
             Some((now, _)) if now != then => Err(Kind::OtherUser.into()),
             _ => Ok(()),
         }
@@ -135,17 +174,19 @@ impl RelyingParty {
     /// Redeems the code, and checks everything that comes for it. Until it has passed, nothing of
     /// it is used or stored.
     async fn redeem(&self, callback: &Callback<'_>) -> Result<Proof, Error> {
-        let Callback { provider, metadata, code, .. } = callback;
+        let Callback { provider, metadata, code } = callback;
         // What came beside the code has to vouch for it before anybody is shown it.
         let vouched = match &provider.settings.0 {
             Protocol::OpenIdConnect(settings) => {
                 let op = OpenIdProvider { provider, settings, metadata };
                 self.verify_beside_code(op, callback).await?
             }
+            Protocol::OAuth1(_) | Protocol::OAuth2(_) => None,
         };
         let client = self.client(provider, metadata)?;
         let redirect_uri = self.redirect_uri(&provider.id);
-        let request = token::redeem(&metadata.endpoints.token, &client, &redirect_uri, code)
+        let pkce = provider.settings.style().pkce;
+        let request = token::redeem(&metadata.endpoints.token, &client, &redirect_uri, code, pkce)
             .ok_or(Kind::NoSuchLogin)?;
         let answer = http_client::send(self.http_client()?, request).await?;
         let TokenResponse { tokens } = TokenResponse::parse(&answer, self.now())?;
@@ -154,8 +195,40 @@ impl RelyingParty {
                 let op = OpenIdProvider { provider, settings, metadata };
                 self.prove_by_id_token(op, callback, vouched, tokens).await
             }
+            // Speaks of no codes.
+            Protocol::OAuth1(_) => Err(Kind::NoSuchLogin.into()),
+            Protocol::OAuth2(settings) => {
+                self.prove_by_profile(provider, settings, metadata, tokens).await
+            }
         }
     }
+}
+
+/// What a browser brings back from a provider, by what is spoken with it. Nothing in it is trusted
+/// yet.
+#[derive(Debug)]
+enum Answer {
+    OAuth1(CallbackResponse),
+    OAuth2(AuthorizationResponse),
+}
+
+impl Answer {
+    fn parse(provider: &Provider, encoded: &[u8]) -> Result<Self, Error> {
+        Ok(match &provider.settings.0 {
+            Protocol::OAuth1(_) => Self::OAuth1(CallbackResponse::parse(encoded)?),
+            Protocol::OAuth2(_) | Protocol::OpenIdConnect(_) => {
+                Self::OAuth2(AuthorizationResponse::parse(encoded)?)
+            }
+        })
+    }
+}
+
+/// What an answer that is ours comes to.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// Who has signed in, by the login that it ends.
+    Proved(Box<(PendingLogin, Proof)>),
+    Refused(AuthorizationError),
 }
 
 /// A verified answer, with all that it has to be seen against.
@@ -164,7 +237,6 @@ pub(super) struct Callback<'a> {
     pub(super) provider: &'a Provider,
     pub(super) metadata: &'a Metadata,
     pub(super) code: &'a VerifiedCode,
-    pub(super) request: &'a HeaderMap,
 }
 
 impl Callback<'_> {

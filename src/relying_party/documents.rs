@@ -38,7 +38,7 @@ impl RelyingParty {
         metadata: &Metadata,
     ) -> Result<Arc<KeySet>, Error> {
         let kept = &provider.documents.keys;
-        kept.get(self.elapsed(), FRESH, || self.fetch_keys(&metadata.endpoints.jwks)).await
+        kept.get(self.elapsed(), FRESH, || self.fetch_keys(metadata)).await
     }
 
     /// The provider's keys, fetched again because none of those at hand is the one wanted; unless
@@ -49,7 +49,7 @@ impl RelyingParty {
         metadata: &Metadata,
     ) -> Result<Arc<KeySet>, Error> {
         let kept = &provider.documents.keys;
-        kept.get_again(self.elapsed(), || self.fetch_keys(&metadata.endpoints.jwks)).await
+        kept.get_again(self.elapsed(), || self.fetch_keys(metadata)).await
     }
 
     fn elapsed(&self) -> Duration {
@@ -57,7 +57,11 @@ impl RelyingParty {
     }
 
     async fn fetch_metadata(&self, provider: &Provider) -> Result<Metadata, Error> {
-        let Protocol::OpenIdConnect(settings) = &provider.settings.0;
+        let settings = match &provider.settings.0 {
+            Protocol::OpenIdConnect(settings) => settings,
+            Protocol::OAuth2(settings) => return Ok(settings.metadata()?),
+            Protocol::OAuth1(_) => return Err(DiscoveryError::Issuer.into()),
+        };
         match (settings.source.metadata_url()?, &settings.source) {
             (Some(url), source) => {
                 let document = self.fetch("metadata", &url).await?;
@@ -71,7 +75,8 @@ impl RelyingParty {
         }
     }
 
-    async fn fetch_keys(&self, url: &Url) -> Result<KeySet, Error> {
+    async fn fetch_keys(&self, metadata: &Metadata) -> Result<KeySet, Error> {
+        let url = metadata.endpoints.jwks.as_ref().ok_or(DiscoveryError::Endpoint("jwks_uri"))?;
         Ok(KeySet::parse(&self.fetch("keys", url).await?)?)
     }
 

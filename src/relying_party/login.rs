@@ -9,9 +9,9 @@ use super::{Provider, RelyingParty};
 use crate::config::Opened;
 use crate::error::Error;
 use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
-use crate::oauth::discovery::Metadata;
 use crate::pending_login::{LoginId, PendingLogin};
-use crate::provider::max_age;
+use crate::principal::Issuer;
+use crate::provider::{Protocol, max_age};
 use crate::return_to::ReturnTo;
 use crate::seal::{RandomError, random};
 use crate::secret::Secret;
@@ -44,21 +44,32 @@ impl RelyingParty {
         beginning: Beginning<'_>,
     ) -> Result<Begun, Error> {
         let opened = self.config.opened().await?;
-        let metadata = self.metadata(provider).await?;
         let registration = provider.settings.registration();
         let further = registration.further_parameters(&beginning.parameters);
-        let pending = self.pending(provider, &metadata, &beginning, &further).await?;
-        let request = AuthorizationRequest {
-            endpoint: &metadata.endpoints.authorization,
-            client_id: &registration.client_id,
-            redirect_uri: &self.redirect_uri(&provider.id),
-            scope: &registration.scope(),
-            response_type: provider.settings.response_type(),
-            response_mode: provider.settings.response_mode(),
-            pending: &pending,
-            further: &further,
+        let (location, pending) = match &provider.settings.0 {
+            Protocol::OAuth1(settings) => {
+                let pending =
+                    self.pending(provider, &settings.issuer, &beginning, &further).await?;
+                self.ask_request_token(provider, settings, pending, &further).await?
+            }
+            Protocol::OpenIdConnect(_) | Protocol::OAuth2(_) => {
+                let metadata = self.metadata(provider).await?;
+                let pending =
+                    self.pending(provider, &metadata.issuer, &beginning, &further).await?;
+                let request = AuthorizationRequest {
+                    endpoint: &metadata.endpoints.authorization,
+                    client_id: &registration.client_id,
+                    redirect_uri: &self.redirect_uri(&provider.id),
+                    scope: &registration.scope(),
+                    response_type: provider.settings.response_type(),
+                    response_mode: provider.settings.response_mode(),
+                    style: provider.settings.style(),
+                    pending: &pending,
+                    further: &further,
+                };
+                (request.url(), pending)
+            }
         };
-        let location = request.url();
         let cookies = self.login_cookies(provider, &pending, opened, beginning.request)?;
         Ok(Begun { location, cookies })
     }
@@ -66,7 +77,7 @@ impl RelyingParty {
     async fn pending(
         &self,
         provider: &Provider,
-        metadata: &Metadata,
+        issuer: &Issuer,
         beginning: &Beginning<'_>,
         further: &[(String, String)],
     ) -> Result<PendingLogin, Error> {
@@ -76,13 +87,14 @@ impl RelyingParty {
         Ok(PendingLogin {
             id,
             provider: provider.id.clone(),
-            issuer: metadata.issuer.clone(),
+            issuer: issuer.clone(),
             state: state.into(),
             nonce: random_text()?,
             code_verifier: random_text()?,
             return_to: beginning.return_to.clone(),
             started_at: now,
             max_age: max_age(further).flatten(),
+            request_token: None,
             replaces: self.present_session(beginning.request).await?,
         })
     }
@@ -117,6 +129,6 @@ impl RelyingParty {
 }
 
 /// 256 random bits as text: fit for `state`, `nonce` and a code verifier (RFC 7636 §4.1).
-fn random_text() -> Result<Secret<String>, RandomError> {
+pub(super) fn random_text() -> Result<Secret<String>, RandomError> {
     Ok(URL_SAFE_NO_PAD.encode(random::<32>()?).into())
 }

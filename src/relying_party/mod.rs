@@ -10,6 +10,8 @@ mod documents;
 mod flight;
 mod login;
 mod logout;
+mod oauth1;
+mod oauth2;
 mod opened_cookies;
 mod openid_connect;
 mod records;
@@ -130,9 +132,13 @@ impl RelyingParty {
         self.cookies
     }
 
-    /// The provider of this name, as it stands in a path.
+    /// The provider of this name, as it stands in a path; or the one that has it as another.
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.providers.iter().find(|provider| provider.id.as_str() == name)
+        let named = self.providers.iter().find(|provider| provider.id.as_str() == name);
+        let other = |provider: &&Arc<Provider>| {
+            provider.settings.registration().alias.is_some_and(|alias| alias == name)
+        };
+        named.or_else(|| self.providers.iter().find(other))
     }
 
     /// The providers that a visitor can choose from.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::RelyingParty;
-use super::callback::{Callback, Proof};
+use super::callback::Proof;
 use super::records::{Change, Records};
+use super::{Provider, RelyingParty};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
+use crate::pending_login::PendingLogin;
 use crate::principal::{Identity, Issuer, Subject};
 use crate::record::{Grant, Record};
 use crate::seal::random;
@@ -18,28 +19,30 @@ use crate::store::StoreError;
 use crate::wire::session::SessionCookie;
 
 impl RelyingParty {
-    /// Begins a session for the user whom `proof` is about. Returns its cookies.
+    /// Begins a session for the user whom `proof`, which `pending` ended in, is about. Returns its
+    /// cookies.
     pub(super) async fn sign_in(
         &self,
-        callback: &Callback<'_>,
+        provider: &Provider,
+        pending: &PendingLogin,
         proof: Proof,
+        request: &HeaderMap,
     ) -> Result<Vec<HeaderValue>, Error> {
-        let provider = callback.provider;
         let (issuer, subject) = (proof.issuer.clone(), proof.subject.clone());
         let user_ids = &self.config.opened().await?.user_ids;
         let user = user_ids.user_key(&provider.id, &issuer, &subject);
-        let session = self.new_session(&proof, callback.request)?;
+        let session = self.new_session(&proof, request)?;
         let grant = new_grant(proof, self.now());
         let cookie = match self.records().await? {
             Some(records) => {
                 let keeps_told = provider.settings.tells_once();
                 let (issuer, subject) = (&issuer, &subject);
                 let arrival = Arrival { user, issuer, subject, session, grant, keeps_told };
-                self.keep_in_store(records, arrival, callback.pending().replaces).await?
+                self.keep_in_store(records, arrival, pending.replaces).await?
             }
             None => keep_in_cookie(user, &session, &grant.identity),
         };
-        self.session_cookies(&cookie, callback.request).await
+        self.session_cookies(&cookie, request).await
     }
 
     fn new_session(&self, proof: &Proof, request: &HeaderMap) -> Result<Session, Error> {

@@ -12,10 +12,10 @@ use tracing::field::display;
 
 use super::refuse::{self, Explanation};
 use super::{no_such_provider, reply};
-use crate::error::{Error, Refusal, SubStatus};
-use crate::oauth::authorization::{AuthorizationError, AuthorizationResponse};
+use crate::error::{Refusal, SubStatus};
+use crate::oauth::authorization::AuthorizationError;
 use crate::principal::ProviderId;
-use crate::relying_party::{Finished, Provider, RelyingParty, Unfinished};
+use crate::relying_party::{Finished, RelyingParty, Unfinished};
 use crate::return_to::ReturnTo;
 
 pub(super) async fn answer<B>(
@@ -39,7 +39,7 @@ where
             return refuse::refuse(relying_party, parts, status, sub_status, &explanation);
         }
     };
-    match finish(relying_party, provider, &form, parts).await {
+    match relying_party.finish_login(provider, &form, &parts.headers).await {
         Ok(finished) => render(relying_party, &provider.id, parts, finished),
         Err(Unfinished { error, cookies }) => {
             let mut response = refuse::fail(relying_party, parts, &error);
@@ -47,16 +47,6 @@ where
             response
         }
     }
-}
-
-async fn finish(
-    relying_party: &RelyingParty,
-    provider: &Provider,
-    form: &[u8],
-    parts: &Parts,
-) -> Result<Finished, Unfinished> {
-    let response = AuthorizationResponse::parse(form).map_err(Error::from)?;
-    relying_party.finish_login(provider, response, &parts.headers).await
 }
 
 /// The provider's response, still encoded: a query, or a form (OAuth 2.0 Form Post Response Mode).
@@ -138,7 +128,7 @@ pub(super) fn absolute(relying_party: &RelyingParty, return_to: &ReturnTo) -> St
     format!("{}{}", relying_party.settings().origin, return_to.as_str())
 }
 
-/// The error codes of RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, by what they mean to the
+/// The error codes of RFC 6749 §4.1.2.1, of OpenID Connect Core §3.1.2.6 and of GitHub, by what they mean to the
 /// person in front of the browser.
 fn explain(code: &str) -> (StatusCode, Explanation) {
     match code {
@@ -148,7 +138,10 @@ fn explain(code: &str) -> (StatusCode, Explanation) {
         | "invalid_scope"
         | "unauthorized_client"
         | "unsupported_response_type"
-        | "request_not_supported" => (StatusCode::INTERNAL_SERVER_ERROR, SETUP),
+        | "request_not_supported"
+        // GitHub's own.
+        | "redirect_uri_mismatch"
+        | "application_suspended" => (StatusCode::INTERNAL_SERVER_ERROR, SETUP),
         _ => (StatusCode::UNAUTHORIZED, NOT_SIGNED_IN),
     }
 }

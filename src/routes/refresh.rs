@@ -41,8 +41,16 @@ fn refuse_refresh(
     let (status, sub_status, explanation) = match failure {
         NotRefreshed::Failed(error) => return refuse::fail(relying_party, parts, error),
         NotRefreshed::Ended => return gate::unauthorized(relying_party, parts, Unknown::Ended),
-        NotRefreshed::NoRefreshToken => {
-            (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_REFRESH_TOKEN)
+        NotRefreshed::NoRefreshToken(description) => {
+            let explanation = Explanation { description, ..NO_REFRESH_TOKEN };
+            (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, explanation)
+        }
+        NotRefreshed::NotSupported(description) => {
+            let explanation = Explanation { description, ..NOT_SUPPORTED };
+            (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenNotSupported, explanation)
+        }
+        NotRefreshed::NoProvider => {
+            (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_PROVIDER)
         }
         NotRefreshed::Refused(_) => {
             (StatusCode::FORBIDDEN, SubStatus::RefreshTokenInvalid, REFUSED)
@@ -62,8 +70,17 @@ const NO_REFRESH_TOKEN: Explanation = Explanation {
     reason: "there is no refresh token",
     error: "refresh_token_unavailable",
     heading: "Tokens cannot be refreshed here",
-    description: "The sign-in service issued no refresh token. It may issue one when it is asked \
-                  to, by the scope offline_access or by access_type=offline in the sign-in link.",
+    description: "The sign-in service issued no refresh token.",
+};
+const NOT_SUPPORTED: Explanation = Explanation {
+    reason: "the provider has no refresh tokens",
+    error: "refresh_not_supported",
+    ..NO_REFRESH_TOKEN
+};
+const NO_PROVIDER: Explanation = Explanation {
+    reason: "the provider is no longer configured",
+    description: "The sign-in service that you signed in with is not used any more. Sign in again.",
+    ..NO_REFRESH_TOKEN
 };
 const REFUSED: Explanation = Explanation {
     reason: "the provider refuses the refresh token",

@@ -10,6 +10,7 @@ use crate::principal::{Issuer, ProviderId};
 use crate::return_to::ReturnTo;
 use crate::seal::{KeyRing, Purpose, RandomError};
 use crate::session::{SessionId, UserKey};
+use crate::token::SigningToken;
 
 /// The value of the cookie that keeps `pending`.
 pub(crate) fn encode(
@@ -52,6 +53,8 @@ struct Stored<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_age: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_token: Option<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     replaces: Option<([u8; 16], [u8; 16])>,
 }
 
@@ -66,6 +69,9 @@ impl<'a> From<&'a PendingLogin> for Stored<'a> {
             return_to: pending.return_to.as_str().into(),
             started_at: pending.started_at.as_unix(),
             max_age: pending.max_age,
+            request_token: pending.request_token.as_ref().map(|SigningToken { token, secret }| {
+                (token.expose().as_str().into(), secret.expose().as_str().into())
+            }),
             replaces: pending
                 .replaces
                 .map(|(user, session)| (*user.as_bytes(), *session.as_bytes())),
@@ -85,6 +91,10 @@ impl Stored<'_> {
             return_to: ReturnTo::from_sealed(self.return_to.into_owned())?,
             started_at: Timestamp::from_unix(self.started_at),
             max_age: self.max_age,
+            request_token: self.request_token.map(|(token, secret)| SigningToken {
+                token: token.into_owned().into(),
+                secret: secret.into_owned().into(),
+            }),
             replaces: self
                 .replaces
                 .map(|(user, session)| (UserKey::new(user), SessionId::new(session))),

@@ -27,6 +27,7 @@ mod provider;
 mod signing;
 mod statement;
 mod store;
+mod vendor;
 
 pub use app::{Answer, App, config, key};
 pub use browser::Browser;
@@ -39,6 +40,7 @@ pub use provider::{
 pub use signing::SigningKey;
 pub use statement::{base64_url, verify_statement};
 pub use store::{TestStore, Verb};
+pub use vendor::{Question, Vendor};
 
 /// One browser, one application, one provider.
 pub struct Story {

@@ -37,7 +37,7 @@ pub(super) fn read<'a>(
     section.section("session", |session| read_session(session, builder))?;
     let mut providers = Vec::new();
     section.each("providers", |name, provider| {
-        providers.push(ProviderExtension::read(name, provider)?);
+        providers.push(ProviderExtension::read(name, provider, environment)?);
         Ok(())
     })?;
     Ok(Extensions { kind, providers })

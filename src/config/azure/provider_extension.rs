@@ -1,10 +1,11 @@
 //! `easyauth.providers.<name>`: what Azure cannot say of a provider.
 
+use super::identity_providers::plain;
 use super::section::Section;
 use crate::config::ConfigError;
 use crate::config::env::Environment;
 use crate::oauth::authorization::ResponseType;
-use crate::provider::{Endpoint, PrivateKey, ResponseMode};
+use crate::provider::{Endpoint, OAuth2, PrivateKey, ResponseMode};
 
 /// What Azure cannot say of the provider called `name`.
 #[derive(Debug, Default)]
@@ -14,8 +15,11 @@ pub(super) struct ProviderExtension<'a> {
     pub(super) path: String,
     /// The members that are there.
     given: Vec<&'a str>,
+    pub(super) protocol: Option<Spoken>,
     pub(super) issuer: Option<&'a str>,
     pub(super) endpoints: Vec<(Endpoint, &'a str)>,
+    /// The addresses that all others of a provider follow from: of its pages, and of its API.
+    pub(super) bases: (Option<&'a str>, Option<&'a str>),
     pub(super) public_client: bool,
     pub(super) response_mode: Option<ResponseMode>,
     pub(super) response_type: Option<ResponseType>,
@@ -26,18 +30,57 @@ pub(super) struct ProviderExtension<'a> {
     private_key_setting: Option<&'a str>,
     pub(super) key_id: Option<&'a str>,
     pub(super) team_id: Option<&'a str>,
+    /// The whole of a provider that Azure's schema has no place for.
+    pub(super) own: Option<OAuth2>,
+    /// Whether that is switched off.
+    pub(super) off: bool,
+}
+
+/// What is spoken with a provider that can be spoken with in more than one way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spoken {
+    OAuth1,
+    OAuth2,
 }
 
 impl<'a> ProviderExtension<'a> {
-    pub(super) fn read(name: &'a str, section: &mut Section<'a>) -> Result<Self, ConfigError> {
+    pub(super) fn read(
+        name: &'a str,
+        section: &mut Section<'a>,
+        environment: Environment<'_>,
+    ) -> Result<Self, ConfigError> {
+        if section.truth("enabled")? == Some(false) {
+            let path = section.path().to_owned();
+            section.ignore_rest();
+            return Ok(Self { name, path, off: true, ..Self::default() });
+        }
+        let mut extension = Self::read_members(name, section)?;
+        extension.own = plain::read(section, &extension, environment)?;
+        Ok(extension)
+    }
+
+    fn read_members(name: &'a str, section: &mut Section<'a>) -> Result<Self, ConfigError> {
+        let protocols = [("oauth1", Spoken::OAuth1), ("oauth2", Spoken::OAuth2)];
         let modes = [("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)];
         let types = [("code", ResponseType::Code), ("code id_token", ResponseType::CodeIdToken)];
+        let mut given = section.names();
+        let (endpoints, bases) = section.section("endpoints", read_endpoints)?;
+        // Either means nothing for a provider that has the other.
+        let addresses = [
+            ("endpoints", !endpoints.is_empty()),
+            ("endpoints.web", bases.0.is_some()),
+            ("endpoints.api", bases.1.is_some()),
+        ];
+        given.retain(|name| *name != "endpoints");
+        given.extend(addresses.iter().filter(|(_, set)| *set).map(|(name, _)| *name));
         Ok(Self {
             name,
             path: section.path().to_owned(),
-            given: section.names(),
+            given,
+            protocol: section.choice("protocol", &protocols)?,
             issuer: section.text("issuer")?,
-            endpoints: section.section("endpoints", read_endpoints)?,
+            endpoints,
+            bases,
             public_client: section.truth("publicClient")?.unwrap_or(false),
             response_mode: section.choice("responseMode", &modes)?,
             response_type: section.choice("responseType", &types)?,
@@ -48,6 +91,8 @@ impl<'a> ProviderExtension<'a> {
             private_key_setting: section.text(PRIVATE_KEY)?,
             key_id: section.text("keyId")?,
             team_id: section.text("teamId")?,
+            own: None,
+            off: false,
         })
     }
 
@@ -93,14 +138,16 @@ impl<'a> ProviderExtension<'a> {
     }
 }
 
-fn read_endpoints<'a>(section: &mut Section<'a>) -> Result<Vec<(Endpoint, &'a str)>, ConfigError> {
+type Addresses<'a> = (Vec<(Endpoint, &'a str)>, (Option<&'a str>, Option<&'a str>));
+
+fn read_endpoints<'a>(section: &mut Section<'a>) -> Result<Addresses<'a>, ConfigError> {
     let mut endpoints = Vec::new();
     let mut add = |endpoint, url: Option<&'a str>| endpoints.extend(url.map(|url| (endpoint, url)));
     add(Endpoint::Authorization, section.text("authorization")?);
     add(Endpoint::Token, section.text("token")?);
     add(Endpoint::UserInfo, section.text("userInfo")?);
     add(Endpoint::Jwks, section.text("jwks")?);
-    Ok(endpoints)
+    Ok((endpoints, (section.text("web")?, section.text("api")?)))
 }
 
 const PRIVATE_KEY: &str = "privateKeySettingName";

@@ -58,6 +58,18 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
+    /// Every member, where names are the user's and values are texts.
+    pub(super) fn pairs(&mut self) -> Result<Vec<(&'a str, &'a str)>, ConfigError> {
+        let Some(object) = self.object.take() else { return Ok(Vec::new()) };
+        let members = object.iter().filter(|(_, value)| !is_absent(value));
+        members
+            .map(|(name, value)| match value.as_str() {
+                Some(text) => Ok((name, text)),
+                None => Err(self.error(name, "must be a text in quotes")),
+            })
+            .collect()
+    }
+
     /// The member `name`, of whatever type.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.push(name);

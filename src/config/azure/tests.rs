@@ -56,7 +56,7 @@ fn provider(json: &str) -> OpenIdConnect {
 /// The one OpenID provider that `builder` has.
 fn only(builder: ConfigBuilder) -> OpenIdConnect {
     let [Provider(protocol)] = <[_; 1]>::try_from(builder.providers).unwrap();
-    let Protocol::OpenIdConnect(provider) = protocol;
+    let Protocol::OpenIdConnect(provider) = protocol else { panic!("no OpenID provider") };
     provider
 }
 
@@ -95,7 +95,7 @@ fn a_file_from_azures_documentation_is_read_unchanged() {
     let StoreChoice::File(Some(directory)) = &settings.token_store else { panic!("no directory") };
     assert_eq!(directory, Path::new("/home/data/.auth/tokens"));
     let [(_, provider)] = settings.providers.as_slice() else { panic!("not one provider") };
-    let Protocol::OpenIdConnect(auth0) = &provider.0;
+    let Protocol::OpenIdConnect(auth0) = &provider.0 else { panic!("no OpenID provider") };
     let registration = &auth0.registration;
     assert_eq!(registration.client_id, "a1B2c3");
     assert!(registration.client_secret.as_ref().unwrap().matches("s3cr3t"));
@@ -395,6 +395,8 @@ fn every_documented_setting_is_known() {
             Some("Setting") => known_here = is_known,
             Some("Setting of a provider") => known_here = is_known_of_provider,
             Some("Setting of Azure's OpenID providers") => known_here = is_known_of_azures,
+            Some("Setting of GitHub, Facebook or X") => known_here = is_known_of_social,
+            Some("Setting of a plain OAuth 2.0 provider") => known_here = is_known_of_plain,
             _ => {}
         }
         let names = line.strip_prefix("| `").and_then(|row| row.split('|').next());
@@ -452,6 +454,50 @@ fn is_known_of_azures(name: &str) -> bool {
         name.ends_with("SECRET").then(|| "s".to_owned())
     });
     read.is_err_and(|error| error.setting() == path && !error.to_string().contains(": unknown"))
+}
+
+/// GitHub, Facebook and X each have a registration that other members stand beside.
+fn is_known_of_social(name: &str) -> bool {
+    let (provider, member) = name.split_once('.').unwrap();
+    let id = match provider {
+        "gitHub" => "clientId",
+        "facebook" => "appId",
+        _ => "consumerKey",
+    };
+    known_beside(&format!("identityProviders.{provider}"), member, id, "")
+}
+
+fn is_known_of_plain(name: &str) -> bool {
+    let endpoints = r#""protocol": "oauth2", "endpoints": {"authorization": "https://a.example",
+        "token": "https://t.example", "userInfo": "https://u.example"},"#;
+    let rest = if name.starts_with("endpoints") { r#""protocol": "oauth2","# } else { endpoints };
+    let rest = if name == "protocol" { "" } else { rest };
+    known_beside("easyauth.providers.op", name, "clientId", rest)
+}
+
+/// Whether `member` of `provider` is known, beside a registration under `id` and `rest`.
+fn known_beside(provider: &str, member: &str, id: &str, rest: &str) -> bool {
+    let setting = wrong(member);
+    let members = setting.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap();
+    let all = match members.strip_prefix(r#""registration": {"#) {
+        // A registration without any value would count as none.
+        Some(inner) if member.ends_with(id) => {
+            format!(r#"{rest} "registration": {{"other": true, {inner}"#)
+        }
+        Some(inner) => format!(r#"{rest} "registration": {{"{id}": "id", {inner}"#),
+        None => format!(r#"{rest} "registration": {{"{id}": "id"}}, {members}"#),
+    };
+    let json = provider
+        .rsplit('.')
+        .fold(format!("{{{all}}}"), |value, name| format!(r#"{{"{name}": {value}}}"#));
+    let path = format!("{provider}.{member}");
+    let read = ConfigBuilder::from_auth_json_in(&json, |name| {
+        name.ends_with("_SECRET").then(|| "s".to_owned())
+    });
+    read.is_err_and(|error| {
+        let inside = error.setting() == path || error.setting().starts_with(&format!("{path}."));
+        inside && !error.to_string().contains(": unknown")
+    })
 }
 
 /// The file in which the setting `name` has a value that nothing may have.

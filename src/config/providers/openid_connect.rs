@@ -2,7 +2,7 @@
 
 use super::Wrong;
 use crate::oauth::authorization::ResponseMode;
-use crate::oauth::discovery::document_url;
+use crate::oauth::discovery::configured_url;
 use crate::oauth::jws::SharedSecret;
 use crate::oauth::token::ClientAuthentication;
 use crate::origin::PublicOrigin;
@@ -56,7 +56,7 @@ fn check_endpoints(settings: &OpenIdConnect) -> Result<(), Wrong> {
     if !settings.endpoints.are_addresses() {
         return Err(Wrong(MEMBER, problem));
     }
-    if settings.groups.as_deref().is_some_and(|url| document_url(url).is_err()) {
+    if settings.groups.as_deref().is_some_and(|url| configured_url(url).is_err()) {
         return Err(Wrong("groupsEndpoint", problem));
     }
     match &settings.source {

@@ -15,20 +15,32 @@ fn pending() -> PendingLogin {
         return_to: ReturnTo::default(),
         started_at: Timestamp::from_unix(1),
         max_age: None,
+        request_token: None,
         replaces: None,
     }
 }
 
 fn url(endpoint: &str, mode: ResponseMode, further: &[(&str, &str)]) -> String {
+    styled_url(endpoint, Style::OPENID, "openid profile email", mode, further)
+}
+
+fn styled_url(
+    endpoint: &str,
+    style: Style,
+    scope: &str,
+    mode: ResponseMode,
+    further: &[(&str, &str)],
+) -> String {
     let further: Vec<_> =
         further.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let request = AuthorizationRequest {
         endpoint: &Url::parse(endpoint).unwrap(),
         client_id: "web",
         redirect_uri: "https://app.example/.auth/login/op/callback",
-        scope: "openid profile email",
+        scope,
         response_type: ResponseType::Code,
         response_mode: mode,
+        style,
         pending: &pending(),
         further: &further,
     };
@@ -45,6 +57,29 @@ fn oc_01_the_request_has_every_parameter_once_in_the_originals_order() {
          &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
          &code_challenge_method=S256&nonce=the-nonce\
          &state=00000000010202020202020202.secret"
+    );
+}
+
+#[test]
+fn a_provider_without_openid_gets_no_nonce_and_one_without_scopes_no_scope() {
+    let style = |response_type, pkce| Style { response_type, pkce, nonce: false };
+    let query = |style, scope| {
+        styled_url("https://op.example/auth", style, scope, ResponseMode::Query, &[])
+            .replace("https://op.example/auth?", "")
+            .replace("https%3A%2F%2Fapp.example%2F.auth%2Flogin%2Fop%2Fcallback", "CALLBACK")
+            .replace("00000000010202020202020202.secret", "STATE")
+    };
+
+    assert_eq!(
+        query(style(true, false), "user"),
+        "response_type=code&redirect_uri=CALLBACK&client_id=web&scope=user&state=STATE"
+    );
+    assert_eq!(query(style(false, false), ""), "client_id=web&redirect_uri=CALLBACK&state=STATE");
+    assert_eq!(
+        query(style(false, true), ""),
+        "client_id=web&redirect_uri=CALLBACK\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
+         &state=STATE"
     );
 }
 
@@ -72,7 +107,16 @@ fn what_a_visitor_passes_stays_one_value() {
 }
 
 fn verify(response: &str, iss_promised: bool) -> Result<VerifiedResponse, CallbackError> {
-    AuthorizationResponse::parse(response.as_bytes())?.verify(pending(), iss_promised)
+    let iss = if iss_promised { IssParameter::Promised } else { IssParameter::Possible };
+    AuthorizationResponse::parse(response.as_bytes())?.verify(pending(), iss)
+}
+
+#[test]
+fn an_issuer_that_no_provider_can_know_is_not_compared() {
+    let response = format!("code=a&iss=https://git.example/oauth&{STATE}");
+    let response = AuthorizationResponse::parse(response.as_bytes()).unwrap();
+
+    assert!(response.verify(pending(), IssParameter::Meaningless).is_ok());
 }
 
 const STATE: &str = "state=00000000010202020202020202.secret";
@@ -165,6 +209,7 @@ fn a_request_for_an_id_token_beside_the_code_has_the_answer_posted() {
         scope: "openid",
         response_type: ResponseType::CodeIdToken,
         response_mode: ResponseMode::Query,
+        style: Style::OPENID,
         pending: &pending(),
         further: &[],
     };
@@ -182,7 +227,9 @@ fn what_comes_beside_the_code_is_kept_with_it() {
         let state = pending().state.expose().clone();
         let response = format!("code=c&state={state}{beside}");
         let response = AuthorizationResponse::parse(response.as_bytes()).unwrap();
-        let VerifiedResponse::Code(code) = response.verify(pending(), false).unwrap() else {
+        let VerifiedResponse::Code(code) =
+            response.verify(pending(), IssParameter::Possible).unwrap()
+        else {
             panic!("no code")
         };
         (code.id_token().map(|token| token.expose().clone()), code.user().map(str::to_owned))

@@ -173,13 +173,13 @@ fn di_04_size_depth_and_form_are_bounded() {
 #[test]
 fn di_06_what_the_provider_does_not_promise_is_not_assumed() {
     let silent = parse(&document()).unwrap().capabilities;
-    assert!(!silent.authorization_response_iss);
+    assert_eq!(silent.authorization_response_iss, IssParameter::Possible);
     assert_eq!(silent.public_signing_algorithms(), [Algorithm::Rs256]);
     assert_eq!(silent.symmetric_signing_algorithms(), [Algorithm::Hs256]);
 
-    for flag in [true, false] {
+    for (flag, iss) in [(true, IssParameter::Promised), (false, IssParameter::Possible)] {
         let document = document_with("authorization_response_iss_parameter_supported", json!(flag));
-        assert_eq!(parse(&document).unwrap().capabilities.authorization_response_iss, flag);
+        assert_eq!(parse(&document).unwrap().capabilities.authorization_response_iss, iss);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::super::authorization::{AuthorizationResponse, VerifiedResponse};
+use super::super::discovery::IssParameter;
 use super::*;
 use crate::pending_login::{LoginId, PendingLogin};
 use crate::principal::{Issuer, ProviderId};
@@ -102,17 +103,21 @@ fn code() -> Box<VerifiedCode> {
         return_to: ReturnTo::default(),
         started_at: NOW,
         max_age: None,
+        request_token: None,
         replaces: None,
     };
     let response = AuthorizationResponse::parse(b"code=c%26d&state=state").unwrap();
-    let Ok(VerifiedResponse::Code(code)) = response.verify(pending, false) else { panic!() };
+    let Ok(VerifiedResponse::Code(code)) = response.verify(pending, IssParameter::Possible) else {
+        panic!()
+    };
     code
 }
 
 fn redeem_as(credential: Credential) -> Request<Bytes> {
     let client = Client { id: "web app", credential };
     let endpoint = Url::parse("https://op.example/token?p=policy").unwrap();
-    redeem(&endpoint, &client, "https://app.example/.auth/login/op/callback", &code()).unwrap()
+    redeem(&endpoint, &client, "https://app.example/.auth/login/op/callback", &code(), true)
+        .unwrap()
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn a_statement_of_who_we_are_goes_beside_the_id_and_no_secret_does() {
     let statement = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
                      client-assertion-type%3Ajwt-bearer&client_assertion=a.b.c";
     let refreshed = refresh(&endpoint, &client, &"r".into()).unwrap();
-    let redeemed = redeem(&endpoint, &client, "https://app.example/cb", &code()).unwrap();
+    let redeemed = redeem(&endpoint, &client, "https://app.example/cb", &code(), true).unwrap();
 
     for request in [refreshed, redeemed] {
         let body = String::from_utf8(request.body().to_vec()).unwrap();

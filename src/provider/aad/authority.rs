@@ -44,7 +44,7 @@ impl Authority {
         let (issuer, any) = TEMPLATES.iter().fold((issuer.to_owned(), false), |(text, any), t| {
             (text.replace(t, "common"), any || text.contains(t))
         });
-        let mut metadata_url = discovery::document_url(&issuer)?;
+        let mut metadata_url = discovery::configured_url(&issuer)?;
         if !metadata_url.path().ends_with(OPENID_CONFIGURATION) {
             if metadata_url.query().is_some() {
                 return Err(DiscoveryError::Issuer);

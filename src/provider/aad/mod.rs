@@ -237,7 +237,7 @@ const HABITS: Habits = Habits {
     stated,
     told: habits::nothing,
     refresh: "Entra ID issues a refresh token if the scopes have offline_access (loginParameters \
-              \"scope=openid profile email offline_access\")",
+              \"scope=openid profile email offline_access\").",
     ..habits::STANDARD
 };
 

@@ -36,7 +36,9 @@ impl RelyingParty {
                 }
                 Turn::NotNeeded => return Ok(cached),
                 Turn::Ended => return Err(NotRefreshed::Ended),
-                Turn::NoRefreshToken => return Err(NotRefreshed::NoRefreshToken),
+                Turn::NoRefreshToken => {
+                    return Err(cached.record().map_or(NotRefreshed::Ended, |r| self.for_good(r)));
+                }
                 Turn::Theirs(lease) => {
                     if watched.is_none_or(|(watched, _)| watched != lease) {
                         watched = Some((lease, Instant::now()));

@@ -32,8 +32,12 @@ use crate::wire::session::SessionCookie;
 pub(crate) enum NotRefreshed {
     /// There is no record any more: the user has signed out.
     Ended,
-    /// The provider has issued no refresh token.
-    NoRefreshToken,
+    /// The provider has issued no refresh token, for this reason.
+    NoRefreshToken(&'static str),
+    /// The provider has no refresh tokens; this is done instead.
+    NotSupported(&'static str),
+    /// The provider is no longer configured.
+    NoProvider,
     /// The provider refuses the refresh token, with this error code: withdrawn, expired, or used
     /// by somebody else.
     Refused(String),
@@ -201,7 +205,9 @@ impl NotRefreshed {
     fn reason(&self) -> String {
         match self {
             Self::Ended => "the session was ended meanwhile".to_owned(),
-            Self::NoRefreshToken => "the provider issued no refresh token".to_owned(),
+            Self::NoRefreshToken(_) => "the provider issued no refresh token".to_owned(),
+            Self::NotSupported(_) => "the provider has no refresh tokens".to_owned(),
+            Self::NoProvider => "the provider is no longer configured".to_owned(),
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
             Self::Failed(error) => error.chain(),
         }
@@ -211,10 +217,9 @@ impl NotRefreshed {
     fn remedy(&self) -> &'static str {
         match self {
             Self::Ended => "none is needed",
-            Self::NoRefreshToken => {
-                "ask for one at sign-in: the scope offline_access, or the login parameter \
-                 access_type=offline"
-            }
+            Self::NoRefreshToken(why) => why,
+            Self::NotSupported(instead) => instead,
+            Self::NoProvider => "configure it again, or sign in at another",
             Self::Refused(_) => "only a new sign-in helps",
             Self::Failed(error) => match error.fault() {
                 Fault::Account => "none, unless more accounts are to be let in",

@@ -11,17 +11,17 @@ use super::{NotRefreshed, broken_off};
 use crate::http_client;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{self, TokenError, TokenResponse};
-use crate::provider::{Protocol, Stated};
+use crate::provider::{Protocol, Refreshing, Stated};
 use crate::record::{Grant, Record};
 use crate::token::TokenSet;
 
 impl RelyingParty {
     /// Asks the provider for a newer grant than that of `record`.
     pub(super) async fn ask(&self, record: &Record) -> Result<Grant, NotRefreshed> {
-        let refresh_token =
-            record.grant.tokens.refresh_token.as_ref().ok_or(NotRefreshed::NoRefreshToken)?;
+        let refresh_token = record.grant.tokens.refresh_token.as_ref();
+        let refresh_token = refresh_token.ok_or_else(|| self.for_good(record))?;
         let name = record.grant.identity.provider.as_str();
-        let provider = self.provider(name).ok_or(NotRefreshed::NoRefreshToken)?;
+        let provider = self.provider(name).ok_or(NotRefreshed::NoProvider)?;
         let _turn = provider.refreshing.acquire().await.map_err(|_| broken_off())?;
         let metadata = self.metadata(provider).await?;
         if record.grant.original.is_some() {
@@ -30,10 +30,20 @@ impl RelyingParty {
         }
         let client = self.client(provider, &metadata)?;
         let request = token::refresh(&metadata.endpoints.token, &client, refresh_token)
-            .ok_or(NotRefreshed::NoRefreshToken)?;
+            .ok_or(NotRefreshed::NoProvider)?;
         let answer = http_client::send(self.http_client()?, request).await?;
         let tokens = self.read_answer(&answer)?;
         self.next_grant(provider, &metadata, record, tokens).await
+    }
+
+    /// Why `record`, which has no refresh token, will not be refreshed.
+    pub(super) fn for_good(&self, record: &Record) -> NotRefreshed {
+        let provider = self.provider(record.grant.identity.provider.as_str());
+        match provider.map(|provider| provider.settings.refreshing()) {
+            None => NotRefreshed::NoProvider,
+            Some(Refreshing::Never(instead)) => NotRefreshed::NotSupported(instead),
+            Some(Refreshing::IfGiven(why)) => NotRefreshed::NoRefreshToken(why),
+        }
     }
 
     fn read_answer(&self, answer: &Response<Bytes>) -> Result<TokenSet, NotRefreshed> {
@@ -60,6 +70,8 @@ impl RelyingParty {
                 let op = OpenIdProvider { provider, settings, metadata };
                 self.restate(op, record, &tokens).await?
             }
+            // Who the user is was asked when they signed in; tokens that follow are theirs.
+            Protocol::OAuth2(_) | Protocol::OAuth1(_) => None,
         };
         let earlier_tokens = &earlier.tokens;
         if stated.is_none() {
@@ -96,5 +108,7 @@ fn is_about_the_token(code: &str) -> bool {
             | "interaction_required"
             | "login_required"
             | "consent_required"
+            // GitHub's own.
+            | "bad_refresh_token"
     )
 }

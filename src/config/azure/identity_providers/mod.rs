@@ -4,6 +4,8 @@ mod aad;
 mod apple;
 mod custom;
 mod google;
+pub(super) mod plain;
+mod social;
 
 use super::extensions::Extensions;
 use super::owned;
@@ -30,21 +32,35 @@ pub(super) fn read<'a>(
     }
     let mut names = Vec::new();
     let none = ProviderExtension::default();
-    let extension = |name: &str| {
-        let found = extensions.providers.iter().find(|provider| provider.name == name);
-        found.unwrap_or(&none)
+    // What of ours stands beside the provider `name` of Azure's part.
+    let beside = |name: &str| {
+        let extension = extensions.providers.iter().find(|found| found.name == name);
+        match extension {
+            Some(ProviderExtension { own: Some(_), path, .. }) => {
+                let problem = "is registered in identityProviders, too; leave one out";
+                Err(ConfigError::new(format!("{path}.registration"), problem))
+            }
+            Some(ProviderExtension { off: true, path, .. }) => {
+                let problem = "is said in identityProviders for this provider; leave it out here";
+                Err(ConfigError::new(format!("{path}.enabled"), problem))
+            }
+            extension => Ok(extension.unwrap_or(&none)),
+        }
     };
     for (member, name) in AZURES {
         if !section.object(member)?.is_some_and(is_configured) {
             continue;
         }
         names.push(name);
-        let ours = extension(name);
+        let ours = beside(name)?;
         let provider = section.section(member, |provider| {
             Ok(match name {
                 "aad" => aad::read(provider, ours, environment)?.into(),
                 "apple" => apple::read(provider, ours, environment)?.into(),
+                "facebook" => social::facebook(provider, ours, environment)?,
+                "github" => social::github(provider, ours, environment)?,
                 "google" => google::read(provider, ours, environment)?.into(),
+                "twitter" => social::twitter(provider, ours, environment)?,
                 _ => google::read_microsoft_account(provider, ours, environment)?.into(),
             })
         })?;
@@ -53,18 +69,20 @@ pub(super) fn read<'a>(
     for spelling in ["customOpenIdConnectProviders", "openIdConnectProviders"] {
         section.each(spelling, |name, provider| {
             names.push(name);
-            let provider = custom::read(name, provider, extension(name), environment)?;
+            let provider = custom::read(name, provider, beside(name)?, environment)?;
             builder.providers.extend(provider.map(Provider::from));
             Ok(())
         })?;
     }
-    match extensions.providers.iter().find(|extension| !names.contains(&extension.name)) {
-        Some(stray) => {
+    for extension in &extensions.providers {
+        if let Some(own) = &extension.own {
+            builder.providers.push(own.clone().into());
+        } else if !extension.off && !names.contains(&extension.name) {
             let problem = "there is no provider of this name in identityProviders";
-            Err(ConfigError::new(&stray.path, problem))
+            return Err(ConfigError::new(&extension.path, problem));
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// Whether somebody set this provider up.
@@ -85,6 +103,13 @@ fn is_blank(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+fn refuse_literal_secret(section: &mut Section<'_>) -> Result<(), ConfigError> {
+    for name in ["clientSecret", "appSecret", "consumerSecret"] {
+        section.refuse(name, LITERAL_SECRET)?;
+    }
+    Ok(())
 }
 
 /// The secret in the variable that `section` names at [`SECRET_SETTING`], or else in `default`;
@@ -135,10 +160,13 @@ const SECRET_SETTING: &str = "clientSecretSettingName";
 const LITERAL_SECRET: &str = "a secret does not belong into this file; put it into an environment \
                               variable and name that in clientCredential.clientSecretSettingName";
 /// Azure's providers, and the names of their routes.
-const AZURES: [(&str, &str); 4] = [
+const AZURES: [(&str, &str); 7] = [
     ("apple", "apple"),
     ("azureActiveDirectory", "aad"),
+    ("facebook", "facebook"),
+    ("gitHub", "github"),
     ("google", "google"),
     ("legacyMicrosoftAccount", "microsoftaccount"),
+    ("twitter", "twitter"),
 ];
-const UNKNOWN: [&str; 4] = ["azureStaticWebApps", "facebook", "gitHub", "twitter"];
+const UNKNOWN: [&str; 1] = ["azureStaticWebApps"];

@@ -1,0 +1,62 @@
+//! Who somebody is by what a provider answers to the holder of their access token.
+
+use super::Stated;
+use crate::oauth::json::{Object, Value};
+use crate::principal::{Claim, Identity, ProviderId};
+
+/// What a provider's answers say of a user.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    /// The provider's lasting identifier of the user.
+    pub(crate) subject: String,
+    pub(crate) name: String,
+    pub(crate) name_typ: String,
+    pub(crate) claims: Vec<Claim>,
+}
+
+impl Profile {
+    /// The identity that `provider` vouches for by it.
+    pub(crate) fn stated(self, provider: &ProviderId) -> Stated {
+        let Self { subject, name, name_typ, claims } = self;
+        let told_from = claims.len();
+        let provider = provider.clone();
+        let identity = Identity { provider, user_id: subject, name, name_typ, claims };
+        Stated { identity, told_from }
+    }
+}
+
+/// A lasting identifier: a text, or a whole number that is told from its neighbours.
+pub(super) fn identifier(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A member that says something in one word: text, number or truth.
+pub(super) fn scalar(document: &Object, name: &str) -> Option<String> {
+    match document.get(name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// The claims that `types` make of `document`'s members, as far as there are such.
+pub(super) fn claims(document: &Object, types: &[(&str, &str)]) -> Vec<Claim> {
+    let claim = |(member, typ): &(&str, &str)| Some(Claim::new(*typ, scalar(document, member)?));
+    types.iter().filter_map(claim).collect()
+}
+
+pub(super) const NAME_IDENTIFIER: &str =
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier";
+pub(super) const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+pub(super) const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
+pub(super) const WEB_PAGE: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/webpage";
+pub(super) const EMAIL_ADDRESS: &str =
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
+pub(super) const GIVEN_NAME: &str =
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname";
+pub(super) const SURNAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname";
+pub(super) const GENDER: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/gender";

@@ -75,6 +75,11 @@ pub(crate) enum Kind {
     #[error("the provider's keys cannot be used")]
     Jwk(#[from] JwkError),
     #[error(
+        "our client secret is a token that has expired; make a new one, or have it made from the private \
+         key (privateKeySettingName)"
+    )]
+    CredentialExpired,
+    #[error(
         "the provider takes no signature that our key can make; use a key of another kind, or a secret"
     )]
     NoCredential,
@@ -115,9 +120,11 @@ impl Error {
             Kind::Callback(_) | Kind::NoSuchLogin | Kind::OtherUser | Kind::SpentLogin => {
                 Fault::UserAgent
             }
-            Kind::Config(_) | Kind::NoCredential | Kind::Random(_) | Kind::SessionCookie(_) => {
-                Fault::Setup
-            }
+            Kind::Config(_)
+            | Kind::CredentialExpired
+            | Kind::NoCredential
+            | Kind::Random(_)
+            | Kind::SessionCookie(_) => Fault::Setup,
             Kind::NotAdmitted(_) => Fault::Account,
             Kind::Discovery(_)
             | Kind::Groups(_)

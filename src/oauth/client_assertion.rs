@@ -10,7 +10,8 @@ use ring::rand::SecureRandom;
 use serde::Serialize;
 
 use super::jwa::Algorithm;
-use super::jws::SharedSecret;
+use super::jws::{self, SharedSecret};
+use super::jwt;
 use super::private_key::PrivateKey;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -68,6 +69,11 @@ impl Assertion<'_> {
     }
 }
 
+/// When a statement ends that somebody else may have made; `None` if it is none, or has no end.
+pub(crate) fn expiry(statement: &Secret<String>) -> Option<Timestamp> {
+    jws::unchecked_claims(statement.expose())?.get("exp").and_then(jwt::moment)
+}
+
 #[derive(Serialize)]
 struct Header<'a> {
     alg: &'static str,
@@ -99,7 +105,7 @@ mod tests {
     use super::*;
     use crate::oauth::json;
     use crate::oauth::jwk::KeySet;
-    use crate::oauth::jws::{self, Keys};
+    use crate::oauth::jws::Keys;
     use crate::oauth::private_key::PrivateKeyError;
 
     const RSA: &str = include_str!("../../tests/data/throwaway-test-key-rsa-2048-a.pem");
@@ -179,6 +185,18 @@ mod tests {
             jws::verify(token.expose(), Keys::Shared(&shared), &[Algorithm::Hs256], &["JWT"]);
         assert_eq!(verified.unwrap().claims().text("sub"), Some("web"));
         assert!(SharedSecret::new(&Secret::new("short".to_owned())).is_err());
+    }
+
+    #[test]
+    fn a_statement_says_when_it_ends_and_another_secret_does_not() {
+        let key = key(EC);
+        let signer = Signer::Key(&key, Algorithm::Es256);
+        let statement = assertion().sign(signer, &SystemRandom::new()).unwrap();
+
+        assert_eq!(expiry(&statement), Some(Timestamp::from_unix(1_700_000_060)));
+        for secret in ["", "secret", "a.b.c", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"] {
+            assert_eq!(expiry(&secret.into()), None, "{secret}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ring::rand::SystemRandom;
 
 use super::{Provider, RelyingParty};
 use crate::error::{Error, Kind};
-use crate::oauth::client_assertion::{Assertion, Signer};
+use crate::oauth::client_assertion::{self, Assertion, Signer};
 use crate::oauth::discovery::{Capabilities, Metadata};
 use crate::oauth::id_token::IdTokenError;
 use crate::oauth::jwa::Algorithm;
@@ -62,6 +62,10 @@ impl RelyingParty {
         secret: &Secret<String>,
         metadata: &Metadata,
     ) -> Result<Credential, Error> {
+        // Apple's secrets are such, and end within six months.
+        if client_assertion::expiry(secret).is_some_and(|expiry| expiry <= self.now()) {
+            return Err(Kind::CredentialExpired.into());
+        }
         let discovered = discovered(&metadata.capabilities);
         Ok(match registration.client_authentication.unwrap_or(discovered) {
             ClientAuthentication::ClientSecretPost => Credential::Post(secret.clone()),

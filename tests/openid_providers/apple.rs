@@ -144,3 +144,16 @@ async fn a_pasted_client_secret_is_sent_as_it_is() {
     let secret = request.parameter("client_secret");
     assert_eq!(secret.as_deref(), Some("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"));
 }
+
+#[tokio::test]
+async fn a_pasted_client_secret_that_has_expired_is_not_even_sent() {
+    // Its `exp` is 1700000000.
+    let expired = "eyJhbGciOiJFUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.c2ln";
+    let mut story = Story::at("apple", "", |provider| {
+        Apple::with_client_secret(CLIENT_ID, expired).issuer(&provider.issuer)
+    });
+    let answer = story.try_sign_in("alice").await;
+
+    assert_eq!(answer.sub_status(), "500.74");
+    story.assert_refused(&answer, 500, &[Metadata]);
+}

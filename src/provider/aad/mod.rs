@@ -67,6 +67,11 @@ use crate::secret::Secret;
 ///
 /// A refresh token comes if the scopes have `offline_access`.
 ///
+/// # Version 1
+///
+/// The token endpoint of version 1 does not sign its ID tokens, so with such an issuer the one beside
+/// the code counts, and the application gets it, too; a plain code signs nobody in there.
+///
 /// # Several tenants
 ///
 /// With `common`, `organizations` or `{tenantid}` in the issuer's place for the tenant, everybody who

@@ -126,11 +126,6 @@ impl IdToken {
         &self.checked.subject
     }
 
-    /// Whether `other`, of the same issuer, is about the same user (OpenID Connect Core §3.3.3.6).
-    pub(crate) fn is_about_user_of(&self, other: &Self) -> bool {
-        self.claims.text("iss") == other.claims.text("iss") && self.subject() == other.subject()
-    }
-
     /// Everything the token states, in its order.
     ///
     /// # Security

@@ -9,6 +9,7 @@ use super::claims;
 use super::habits::Sources;
 use super::{IssuerSource, OpenIdConnect, Stated, aad};
 use crate::oauth::discovery::Metadata;
+use crate::oauth::id_token::IdToken;
 use crate::oauth::json::Object;
 use crate::oauth::jwk::KeySet;
 use crate::principal::{Claim, Identity, Issuer, ProviderId, Subject};
@@ -75,6 +76,13 @@ impl OpenIdConnect {
                 && subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
         };
         (self.habits.subject)(id_token).filter(usable).as_deref().map(Subject::new)
+    }
+
+    /// Whether two ID tokens of one sign-in are about the same user (OpenID Connect Core §3.3.3.6).
+    pub(crate) fn is_one_user(&self, one: &IdToken, other: &IdToken) -> bool {
+        let [one, other] = [one, other].map(IdToken::claims);
+        ["iss", "sub"].iter().all(|name| one.text(name) == other.text(name))
+            && self.subject(one) == self.subject(other)
     }
 
     /// What is told of the user beside the ID token.

@@ -69,7 +69,7 @@ impl RelyingParty {
                 tokens.id_token = callback.code.id_token().cloned();
                 vouched
             }
-            (Ok(id_token), Some(vouched)) if !vouched.is_about_user_of(&id_token) => {
+            (Ok(id_token), Some(vouched)) if !settings.is_one_user(&vouched, &id_token) => {
                 return Err(IdTokenError::SubjectChanged.into());
             }
             (verified, _) => verified?,
@@ -293,6 +293,9 @@ impl RelyingParty {
             return Ok(None);
         };
         op.settings.admission.check(id_token.claims())?;
+        if op.settings.subject(id_token.claims()).as_ref() != Some(&record.subject) {
+            return Err(IdTokenError::SubjectChanged.into());
+        }
         let earlier = &record.grant;
         let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
         let claims = id_token.claims();

@@ -193,6 +193,28 @@ async fn both_id_tokens_must_be_about_one_user() {
     story.assert_refused(&answer, 502, &[Metadata, Keys, Token]);
 }
 
+/// All users of an Azure AD B2C policy have had the same `sub`.
+#[tokio::test]
+async fn users_with_one_subject_are_told_apart_by_their_object_ids() {
+    let mut story = story(|provider| provider);
+    let shared = r#"{"sub": "Not supported currently. Use oid claim.", "oid": "alice"}"#;
+    story.provider.state_claims(shared);
+    story.sign_in("alice").await;
+    assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
+    story.provider.set(IdToken, "oid", "mallory");
+    story.clock.advance(HOUR / 2);
+    assert_eq!(story.browser.fetch("/.auth/refresh").await.sub_status(), "502.83");
+    // Whose tokens these are is not known any more.
+    assert_eq!(story.browser.user().await, None);
+
+    let answer = story.try_sign_in("alice").await;
+    assert_eq!(answer.sub_status(), "502.83");
+    for token in [IdToken, IdTokenBesideCode] {
+        story.provider.remove(token, "oid");
+    }
+    assert_eq!(story.try_sign_in("alice").await.sub_status(), "502.83");
+}
+
 #[tokio::test]
 async fn a_plain_code_comes_in_the_query_where_it_is_configured() {
     let mut story = story(|provider| provider.response_type(ResponseType::Code));

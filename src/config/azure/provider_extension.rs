@@ -6,6 +6,7 @@ use crate::config::ConfigError;
 use crate::config::env::Environment;
 use crate::oauth::authorization::ResponseType;
 use crate::provider::{Endpoint, OAuth2, PrivateKey, ResponseMode};
+use crate::secret::Secret;
 
 /// What Azure cannot say of the provider called `name`.
 #[derive(Debug, Default)]
@@ -128,8 +129,8 @@ impl<'a> ProviderExtension<'a> {
         let setting = format!("{}.{PRIVATE_KEY}", self.path);
         let pem = environment.named_secret(&setting, variable)?;
         // Some set-ups keep a variable to one line.
-        let pem = pem.expose().replace("\\n", "\n");
-        let key = PrivateKey::from_pem(&pem)
+        let pem = Secret::new(pem.expose().replace("\\n", "\n"));
+        let key = PrivateKey::from_pem(pem.expose())
             .map_err(|error| ConfigError::new(setting, error.to_string()))?;
         Ok(Some(match self.key_id {
             Some(id) => key.key_id(id),

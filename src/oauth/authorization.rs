@@ -146,6 +146,12 @@ enum Outcome {
     Error(AuthorizationError),
 }
 
+impl Outcome {
+    const fn has_id_token(&self) -> bool {
+        matches!(self, Self::Code(Authorized { id_token: Some(_), .. }))
+    }
+}
+
 /// What came with a success.
 #[derive(Debug)]
 struct Authorized {
@@ -227,6 +233,9 @@ impl AuthorizationResponse {
                 return Err(CallbackError::IssuerMismatch);
             }
             (None, IssParameter::Promised) => return Err(CallbackError::IssuerMissing),
+            (None, IssParameter::OrIdToken) if !self.outcome.has_id_token() => {
+                return Err(CallbackError::IssuerMissing);
+            }
             _ => {}
         }
         Ok(match self.outcome {

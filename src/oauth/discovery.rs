@@ -143,6 +143,8 @@ pub(crate) enum IssParameter {
     /// If it is there, it names the issuer.
     #[default]
     Possible,
+    /// If it is not there, an ID token comes beside the code, which names the issuer in its place.
+    OrIdToken,
     /// The issuer is a name of our own making, which no provider can know.
     Meaningless,
 }

@@ -45,6 +45,7 @@ pub use x::X;
 
 use crate::oauth::authorization::Style;
 pub use crate::oauth::authorization::{ResponseMode, ResponseType};
+use crate::oauth::discovery::IssParameter;
 pub use crate::oauth::token::ClientAuthentication;
 use crate::principal::Identity;
 use crate::token::TokenSet;
@@ -111,6 +112,15 @@ impl Provider {
         match &self.0 {
             Protocol::OpenIdConnect(settings) => settings.response_type,
             Protocol::OAuth2(_) | Protocol::OAuth1(_) => ResponseType::Code,
+        }
+    }
+
+    /// What its answers say by `iss` where the metadata promise `promised`: with an ID token beside the
+    /// code, which is always checked, there need be no parameter.
+    pub(crate) const fn iss(&self, promised: IssParameter) -> IssParameter {
+        match (promised, self.response_type()) {
+            (IssParameter::Promised, ResponseType::CodeIdToken) => IssParameter::OrIdToken,
+            _ => promised,
         }
     }
 

@@ -113,7 +113,7 @@ impl RelyingParty {
         if pending.issuer != metadata.issuer {
             return Err(Kind::NoSuchLogin.into());
         }
-        let iss = metadata.capabilities.authorization_response_iss;
+        let iss = provider.settings.iss(metadata.capabilities.authorization_response_iss);
         let code = match response.verify(pending, iss)? {
             VerifiedResponse::Code(code) => code,
             VerifiedResponse::Refused(error) => return Ok(Settled::Refused(error)),

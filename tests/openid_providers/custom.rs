@@ -160,6 +160,16 @@ async fn an_id_token_can_come_beside_the_code_of_any_provider() {
 }
 
 #[tokio::test]
+async fn t_44_an_id_token_that_nobody_asked_for_does_not_stand_for_the_issuer() {
+    let mut story = Story::new();
+    let there = story.browser.begin(&story.provider).await;
+    let callback = story.provider.authorize(&there, "alice").without("iss");
+    let answer = story.browser.come_back(&callback.and("id_token", "a.b.c")).await;
+
+    story.assert_refused(&answer, 502, &[Metadata]);
+}
+
+#[tokio::test]
 async fn an_id_token_that_nobody_asked_for_is_not_looked_at() {
     let mut story = Story::new();
     let there = story.browser.begin(&story.provider).await;

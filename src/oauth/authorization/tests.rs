@@ -222,6 +222,24 @@ fn a_request_for_an_id_token_beside_the_code_has_the_answer_posted() {
 }
 
 #[test]
+fn oa_09_an_id_token_beside_the_code_stands_for_a_promised_issuer_and_nothing_else_does() {
+    let verify = |beside: &str| {
+        let state = pending().state.expose().clone();
+        let response = format!("state={state}&{beside}");
+        let response = AuthorizationResponse::parse(response.as_bytes()).unwrap();
+        response.verify(pending(), IssParameter::OrIdToken).err()
+    };
+
+    assert_eq!(verify("code=c&id_token=a.b.c"), None);
+    assert_eq!(verify("code=c&iss=https://op.example"), None);
+    for missing in ["code=c", "code=c&id_token=", "error=access_denied&id_token=a.b.c"] {
+        assert_eq!(verify(missing), Some(CallbackError::IssuerMissing), "{missing}");
+    }
+    let foreign = "code=c&id_token=a.b.c&iss=https://evil.example";
+    assert_eq!(verify(foreign), Some(CallbackError::IssuerMismatch));
+}
+
+#[test]
 fn what_comes_beside_the_code_is_kept_with_it() {
     let read = |beside: &str| {
         let state = pending().state.expose().clone();

@@ -197,7 +197,7 @@ async fn oa_08_an_answer_in_another_issuers_name_is_refused() {
 }
 
 #[tokio::test]
-async fn t_27_a_state_that_is_not_the_browsers_own_signs_nobody_in() {
+async fn t_40_oa_10_a_state_that_is_not_the_browsers_own_signs_nobody_in() {
     let mut story = story(github());
     let there = story.begin().await;
     let mut other = super::Story::new("github", github());

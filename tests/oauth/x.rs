@@ -141,7 +141,7 @@ async fn by_oauth_1_a_profile_of_somebody_else_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn t_27_by_oauth_1_an_approval_counts_only_in_the_browser_that_began() {
+async fn t_40_by_oauth_1_an_approval_counts_only_in_the_browser_that_began() {
     let mut story = oauth1();
     let there = story.begin().await;
     let mut other = oauth1();

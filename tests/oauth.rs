@@ -17,7 +17,8 @@ use easyauth::provider::Provider;
 use serde_json::Value;
 use url::Url;
 
-use support::{Answer, App, Browser, Callback, ManualClock, TestStore, Vendor, config};
+use easyauth::provider::{Facebook, GitHub, X};
+use support::{Answer, App, Browser, Callback, Log, ManualClock, TestStore, Vendor, config};
 
 /// One browser, one application, one provider with recorded answers.
 struct Story {
@@ -110,6 +111,138 @@ fn query(there: &Url) -> String {
         format!("{name}={value}")
     });
     written.collect::<Vec<_>>().join("&")
+}
+
+/// One application with all three.
+fn all() -> (Vendor, Browser) {
+    let (clock, store, vendor) = (ManualClock::new(), TestStore::new(), Vendor::default());
+    vendor.json(
+        "POST https://github.com/login/oauth/access_token",
+        include_str!("data/github/token.json"),
+    );
+    vendor.json("GET https://api.github.com/user", include_str!("data/github/user.json"));
+    vendor.json(
+        "POST https://graph.facebook.com/v23.0/oauth/access_token",
+        include_str!("data/facebook/long-lived.json"),
+    );
+    vendor.json("GET https://graph.facebook.com/v23.0/me", include_str!("data/facebook/me.json"));
+    for (asked, body) in [
+        ("POST https://api.x.com/oauth/request_token", include_str!("data/x/request-token.txt")),
+        ("POST https://api.x.com/oauth/access_token", include_str!("data/x/access-token.txt")),
+        (
+            "GET https://api.x.com/1.1/account/verify_credentials.json",
+            include_str!("data/x/verify-credentials.json"),
+        ),
+    ] {
+        vendor.answer(asked, 200, "text/html", body);
+    }
+    let config = config(&[], &store, &clock)
+        .provider(GitHub::new("id", "GITHUB-SECRET"))
+        .provider(Facebook::new("id", "FACEBOOK-SECRET"))
+        .provider(X::oauth1("id", "X-SECRET"));
+    let app = App::new(config.http_client(vendor.network()).build().unwrap(), &clock);
+    (vendor, Browser::new(&app))
+}
+
+/// What `name` would send the browser back with that left for `there`.
+fn answer_of(name: &str, there: &Url) -> String {
+    let state = there.query_pairs().find(|(name, _)| name == "state");
+    match (name, state) {
+        ("twitter", _) => {
+            let token = there.query_pairs().find(|(name, _)| name == "oauth_token").unwrap().1;
+            format!("oauth_token={token}&oauth_verifier=VERIFIER-OF-X")
+        }
+        (_, state) => format!("code=CODE-OF-{name}&state={}", state.unwrap().1),
+    }
+}
+
+const NAMES: [&str; 3] = ["github", "facebook", "twitter"];
+
+#[tokio::test]
+async fn t_44_oa_09_an_answer_of_one_provider_completes_no_login_at_another() {
+    for begun in NAMES {
+        for ended in NAMES {
+            let (_, mut browser) = all();
+            let answer = browser.visit(&format!("/.auth/login/{begun}")).await;
+            let there = Url::parse(answer.location()).unwrap();
+            let back = format!("/.auth/login/{ended}/callback?{}", answer_of(begun, &there));
+            let answer = browser.visit(&back).await;
+            assert_eq!(browser.has_session(), begun == ended, "{begun}, {ended}: {answer:?}");
+            assert_eq!(answer.status.as_u16(), if begun == ended { 302 } else { 400 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn signing_in_with_another_provider_replaces_the_session() {
+    let (_, mut browser) = all();
+    let mut earlier: Option<Browser> = None;
+    for (name, user) in NAMES.into_iter().zip(["1", "10154312468591959", "6253282"]) {
+        let answer = browser.visit(&format!("/.auth/login/{name}")).await;
+        let there = Url::parse(answer.location()).unwrap();
+        browser.visit(&format!("/.auth/login/{name}/callback?{}", answer_of(name, &there))).await;
+        assert_eq!(browser.user().await.as_deref(), Some(user));
+        if let Some(mut earlier) = earlier.replace(browser.clone()) {
+            assert_eq!(earlier.user().await, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn t_105_no_secret_reaches_the_log() {
+    let log = Log::listen();
+    for failing in [None, Some("GET"), Some("POST")] {
+        let (vendor, mut browser) = all();
+        for name in NAMES {
+            let answer = browser.visit(&format!("/.auth/login/{name}")).await;
+            let there = Url::parse(answer.location()).unwrap();
+            let back = format!("/.auth/login/{name}/callback?{}", answer_of(name, &there));
+            match failing {
+                Some("GET") => {
+                    for asked in [
+                        "GET https://api.github.com/user",
+                        "GET https://graph.facebook.com/v23.0/me",
+                        "GET https://api.x.com/1.1/account/verify_credentials.json",
+                    ] {
+                        vendor.answer(asked, 401, "text/html", "EAASYNTHETIC0000LONGLIVED");
+                    }
+                }
+                Some(_) => {
+                    for asked in [
+                        "POST https://github.com/login/oauth/access_token",
+                        "POST https://graph.facebook.com/v23.0/oauth/access_token",
+                        "POST https://api.x.com/oauth/access_token",
+                    ] {
+                        vendor.answer(asked, 400, "text/html", "GITHUB-SECRET");
+                    }
+                }
+                None => {}
+            }
+            browser.visit(&back).await;
+            assert_eq!(browser.has_session(), failing.is_none());
+            browser.visit("/.auth/logout").await;
+        }
+    }
+    let text = log.text();
+    assert!(text.contains("signed in") && text.contains("failed"), "{text}");
+    for secret in [
+        "GITHUB-SECRET",
+        "FACEBOOK-SECRET",
+        "X-SECRET",
+        "CODE-OF-",
+        "VERIFIER-OF-X",
+        "gho_16C7e42F292c6912E7710c838347Ae178B4a",
+        "EAASYNTHETIC",
+        "NPcudxy0yU5T3tBzho7iCotZ3cnetKwcTIRlX0iwRl0",
+        "veNRnAWe6inFuo8o2u8SLLZLjolYDmDP7SzL0YfYI",
+        "eWudHldSbIaelX7swmsiHImEL4KinwaGloHANdrY",
+        "2EEfA6BG5ly3sR3XjE0IBSnlQu4ZrUzPiYTmrkVU",
+        "octocat",
+        "Joe Bloggs",
+        "twitterapi",
+    ] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
 }
 
 const IDENTITY: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";

@@ -248,10 +248,9 @@ impl OAuth2 {
     /// What a plain provider's only answer says.
     fn profile(&self, answers: &[Option<Value>]) -> Option<Profile> {
         let document = answers.first()?.as_ref()?.as_object()?;
-        let mut members = self.id_claim.as_deref().into_iter().chain(ID_CLAIMS);
         let id = match &self.id_claim {
             Some(member) => member.as_str(),
-            None => members.find(|member| document.get(member).is_some())?,
+            None => ID_CLAIMS.into_iter().find(|member| document.get(member).is_some())?,
         };
         let subject = profile::identifier(document.get(id)?)?;
         let typ = |name: &str| match self.claim_types.iter().find(|(member, _)| member == name) {

@@ -150,6 +150,8 @@ pub(crate) struct SessionSettings {
     pub(crate) most_per_user: usize,
     /// How long an ended session may live in another process's cache.
     pub(crate) revalidate: Duration,
+    /// Memory for what is known of sessions without asking the token store, in bytes.
+    pub(crate) cache_capacity: u64,
     /// Whether active users' tokens are refreshed before they expire.
     pub(crate) refresh_ahead: bool,
 }
@@ -180,6 +182,7 @@ impl Default for SessionSettings {
             window: Duration::from_secs(72 * 3_600),
             most_per_user: 100,
             revalidate: Duration::from_secs(5),
+            cache_capacity: 256 << 20,
             refresh_ahead: true,
         }
     }

@@ -60,6 +60,9 @@ async fn github_is_read_as_azure_has_it() {
     let ours = r#""github": {"endpoints": {"web": "https://git.corp.example", "api": "https://git.corp.example/api/v3"}}"#;
     let there = sent_to("github", section, ours).await;
     assert_eq!(there.host_str(), Some("git.corp.example"));
+    let ours = r#""github": {"endpoints": {"authorization": "https://g.example/authorize"}}"#;
+    let there = sent_to("github", section, ours).await;
+    assert_eq!(there.host_str(), Some("g.example"));
 }
 
 #[tokio::test]
@@ -81,6 +84,11 @@ async fn x_is_spoken_with_as_the_configuration_chooses() {
         ("", "https://api.x.com/oauth/authenticate"),
         (r#""twitter": {"protocol": "oauth1"}"#, "https://api.x.com/oauth/authenticate"),
         (r#""twitter": {"protocol": "oauth2"}"#, "https://x.com/i/oauth2/authorize"),
+        (
+            r#""twitter": {"endpoints": {"authorization": "https://x.example/a",
+                "requestToken": "https://api.x.com/oauth/request_token"}}"#,
+            "https://x.example/a",
+        ),
     ] {
         for name in ["twitter", "x"] {
             let there = sent_to(name, section, ours).await;
@@ -176,6 +184,16 @@ fn what_cannot_be_meant_is_refused_by_name() {
             r#""facebook": {"registration": {"appId": "id"}}"#,
             r#""facebook": {"publicClient": true}"#,
             "easyauth.providers.facebook.publicClient",
+        ),
+        (
+            r#""facebook": {"registration": {"appId": "id"}}"#,
+            r#""facebook": {"endpoints": {"jwks": "https://f.example"}}"#,
+            "easyauth.providers.facebook.endpoints",
+        ),
+        (
+            r#""gitHub": {"registration": {"clientId": "id"}}"#,
+            r#""github": {"endpoints": {"requestToken": "https://g.example"}}"#,
+            "easyauth.providers.github.endpoints",
         ),
         ("", r#""git": {"registration": {"clientId": "id"}}"#, "easyauth.providers.git.protocol"),
         (

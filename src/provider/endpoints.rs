@@ -17,6 +17,8 @@ pub enum Endpoint {
     Jwks,
     /// Where the provider tells about a user.
     UserInfo,
+    /// Where a login by OAuth 1.0a begins. No other has it.
+    RequestToken,
 }
 
 /// Endpoints that count before those in the metadata.
@@ -29,9 +31,12 @@ impl EndpointOverrides {
         self.0.push((endpoint, url));
     }
 
-    /// Whether each is an https address, or http on loopback.
+    /// Whether each is an https address, or http on loopback, and one that OpenID Connect knows.
     pub(crate) fn are_addresses(&self) -> bool {
-        self.0.iter().all(|(_, url)| discovery::configured_url(url).is_ok())
+        let known = |endpoint| endpoint != Endpoint::RequestToken;
+        self.0
+            .iter()
+            .all(|(endpoint, url)| known(*endpoint) && discovery::configured_url(url).is_ok())
     }
 
     /// `metadata` with these endpoints in the place of its own.
@@ -48,6 +53,7 @@ impl EndpointOverrides {
                 Endpoint::Token => endpoints.token = url,
                 Endpoint::Jwks => endpoints.jwks = Some(url),
                 Endpoint::UserInfo => endpoints.userinfo = Some(url),
+                Endpoint::RequestToken => return Err(endpoint.fault()),
             }
         }
         Metadata::assemble(metadata.issuer, metadata.endpoints, metadata.capabilities)
@@ -78,6 +84,15 @@ impl EndpointOverrides {
     }
 }
 
+/// `url` with the query of `earlier`, whose place it takes.
+pub(super) fn at(earlier: &str, url: &str) -> String {
+    match earlier.split_once('?') {
+        Some((_, query)) if url.contains('?') => format!("{url}&{query}"),
+        Some((_, query)) => format!("{url}?{query}"),
+        None => url.to_owned(),
+    }
+}
+
 impl Endpoint {
     fn fault(self) -> DiscoveryError {
         DiscoveryError::Endpoint(match self {
@@ -85,6 +100,7 @@ impl Endpoint {
             Self::Token => "token_endpoint",
             Self::Jwks => "jwks_uri",
             Self::UserInfo => "userinfo_endpoint",
+            Self::RequestToken => "request_token_endpoint",
         })
     }
 }

@@ -90,6 +90,16 @@ impl Provider {
         }
     }
 
+    /// The same provider with `endpoint` elsewhere; `None` if it has none of this kind.
+    pub(crate) fn with_endpoint(mut self, endpoint: Endpoint, url: &str) -> Option<Self> {
+        let known = match &mut self.0 {
+            Protocol::OpenIdConnect(_) => false,
+            Protocol::OAuth2(settings) => settings.set_endpoint(endpoint, url),
+            Protocol::OAuth1(settings) => settings.set_endpoint(endpoint, url),
+        };
+        known.then_some(self)
+    }
+
     /// Whether tokens can be had anew, and what to tell somebody whose cannot.
     pub(crate) const fn refreshing(&self) -> Refreshing {
         match &self.0 {

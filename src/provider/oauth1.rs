@@ -1,5 +1,6 @@
 //! What a login by OAuth 1.0a needs ([RFC 5849](https://www.rfc-editor.org/rfc/rfc5849)).
 
+use super::endpoints::{Endpoint, at};
 use super::profile::Profile;
 use super::registration::Registration;
 use crate::oauth::discovery::configured_url;
@@ -27,6 +28,22 @@ pub(crate) struct OAuth1 {
 type Mapping = fn(&[(String, String)], Option<&Value>) -> Option<Profile>;
 
 impl OAuth1 {
+    /// Puts `endpoint` elsewhere. False if there is none of this kind.
+    pub(super) fn set_endpoint(&mut self, endpoint: Endpoint, url: &str) -> bool {
+        let slot = match endpoint {
+            Endpoint::RequestToken => &mut self.request_token_endpoint,
+            Endpoint::Authorization => &mut self.authorization_endpoint,
+            Endpoint::Token => &mut self.access_token_endpoint,
+            Endpoint::UserInfo => {
+                self.profile_endpoint = at(&self.profile_endpoint, url);
+                return true;
+            }
+            Endpoint::Jwks => return false,
+        };
+        url.clone_into(slot);
+        true
+    }
+
     /// The endpoints by their names in a configuration, to be checked.
     pub(crate) fn addresses(&self) -> [(&'static str, &str); 4] {
         [

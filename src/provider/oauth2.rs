@@ -5,6 +5,7 @@
 use url::Url;
 
 use super::claims::{self, ClaimNames};
+use super::endpoints::{Endpoint, at};
 use super::profile::{self, Profile};
 use super::registration;
 use super::registration::{Refreshing, Registration};
@@ -210,6 +211,39 @@ impl OAuth2 {
         self
     }
 
+    /// Puts `endpoint` elsewhere. False if there is none of this kind.
+    pub(super) fn set_endpoint(&mut self, endpoint: Endpoint, url: &str) -> bool {
+        match endpoint {
+            Endpoint::Authorization => {
+                url.clone_into(&mut self.authorization_endpoint);
+                // Whoever names themselves elsewhere does so as is usual, or is not asked to.
+                if self.issuer.is_some() {
+                    self.issuer = url.strip_suffix("/authorize").map(str::to_owned);
+                }
+            }
+            Endpoint::Token => url.clone_into(&mut self.token_endpoint),
+            Endpoint::UserInfo => self.move_questions(url),
+            Endpoint::Jwks | Endpoint::RequestToken => return false,
+        }
+        true
+    }
+
+    /// Asks the first question at `url`, and those that are asked below it, below.
+    fn move_questions(&mut self, url: &str) {
+        let Some(first) = self.questions.first() else { return };
+        let base = first.url.split('?').next().unwrap_or_default().to_owned();
+        for question in &mut self.questions {
+            let path = question.url.split('?').next().unwrap_or_default();
+            if let Some(below) = path.strip_prefix(&base) {
+                let moved = match url.split_once('?') {
+                    Some((url, query)) => format!("{url}{below}?{query}"),
+                    None => format!("{url}{below}"),
+                };
+                question.url = at(&question.url, &moved);
+            }
+        }
+    }
+
     /// What we know of the provider.
     pub(crate) fn metadata(&self) -> Result<Metadata, DiscoveryError> {
         let endpoint =
@@ -344,6 +378,21 @@ mod tests {
 
         assert_eq!(profile.name, "7");
         assert!(profile.name_typ.ends_with("/nameidentifier"));
+    }
+
+    #[test]
+    fn questions_move_together_and_keep_what_they_ask() {
+        let mut provider = provider()
+            .question(Question::optional("https://git.example/user/emails".to_owned()))
+            .question(Question::optional("https://other.example/x".to_owned()));
+        provider.questions[0].url.push_str("?fields=id");
+
+        assert!(provider.set_endpoint(Endpoint::UserInfo, "https://proxy.example/me?k=v"));
+        assert!(!provider.set_endpoint(Endpoint::RequestToken, "https://proxy.example"));
+        let urls: Vec<_> = provider.questions.iter().map(|asked| asked.url.as_str()).collect();
+        assert_eq!(urls[0], "https://proxy.example/me?k=v&fields=id");
+        assert_eq!(urls[1], "https://proxy.example/me/emails?k=v");
+        assert_eq!(urls[2], "https://other.example/x");
     }
 
     #[test]

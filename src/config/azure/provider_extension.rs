@@ -66,7 +66,7 @@ impl<'a> ProviderExtension<'a> {
         let types = [("code", ResponseType::Code), ("code id_token", ResponseType::CodeIdToken)];
         let mut given = section.names();
         let (endpoints, bases) = section.section("endpoints", read_endpoints)?;
-        // Either means nothing for a provider that has the other.
+        // Providers that have the one may not have the other.
         let addresses = [
             ("endpoints", !endpoints.is_empty()),
             ("endpoints.web", bases.0.is_some()),
@@ -148,6 +148,7 @@ fn read_endpoints<'a>(section: &mut Section<'a>) -> Result<Addresses<'a>, Config
     add(Endpoint::Token, section.text("token")?);
     add(Endpoint::UserInfo, section.text("userInfo")?);
     add(Endpoint::Jwks, section.text("jwks")?);
+    add(Endpoint::RequestToken, section.text("requestToken")?);
     Ok((endpoints, (section.text("web")?, section.text("api")?)))
 }
 

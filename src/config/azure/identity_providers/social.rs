@@ -28,14 +28,14 @@ pub(super) fn github<'a>(
         default: "GITHUB_PROVIDER_AUTHENTICATION_SECRET",
     };
     section.truth("enabled")?;
-    extension.only(&["endpoints.web", "endpoints.api"])?;
+    extension.only(&["endpoints", "endpoints.web", "endpoints.api"])?;
     let (id, secret) = read_registration(section, &NAMES, environment)?;
     let mut github = GitHub::new(id, secret.expose().as_str());
     read_login(section, &mut github.registration)?;
-    Ok(match endpoints(extension)? {
-        Some((web, api)) => github.enterprise(web, api).into(),
-        None => github.into(),
-    })
+    if let Some((web, api)) = bases(extension)? {
+        github = github.enterprise(web, api);
+    }
+    move_endpoints(github.into(), extension)
 }
 
 pub(super) fn facebook<'a>(
@@ -49,17 +49,17 @@ pub(super) fn facebook<'a>(
         default: "FACEBOOK_PROVIDER_AUTHENTICATION_SECRET",
     };
     section.truth("enabled")?;
-    extension.only(&["endpoints.web", "endpoints.api"])?;
+    extension.only(&["endpoints", "endpoints.web", "endpoints.api"])?;
     let (id, secret) = read_registration(section, &NAMES, environment)?;
     let mut facebook = Facebook::new(id, secret.expose().as_str());
     if let Some(version) = section.text("graphApiVersion")? {
         facebook = facebook.graph_api_version(version);
     }
     read_login(section, &mut facebook.registration)?;
-    Ok(match endpoints(extension)? {
-        Some((web, graph)) => facebook.endpoints(web, graph).into(),
-        None => facebook.into(),
-    })
+    if let Some((web, graph)) = bases(extension)? {
+        facebook = facebook.endpoints(web, graph);
+    }
+    move_endpoints(facebook.into(), extension)
 }
 
 pub(super) fn twitter<'a>(
@@ -73,7 +73,7 @@ pub(super) fn twitter<'a>(
         default: "TWITTER_PROVIDER_AUTHENTICATION_SECRET",
     };
     section.truth("enabled")?;
-    extension.only(&["protocol", "endpoints.web", "endpoints.api"])?;
+    extension.only(&["protocol", "endpoints", "endpoints.web", "endpoints.api"])?;
     let (id, secret) = read_registration(section, &NAMES, environment)?;
     let secret = secret.expose().as_str();
     let mut x = match extension.protocol {
@@ -81,10 +81,10 @@ pub(super) fn twitter<'a>(
         Some(Spoken::OAuth1) | None => X::oauth1(id, secret),
     };
     read_login(section, &mut x.registration)?;
-    Ok(match endpoints(extension)? {
-        Some((web, api)) => x.endpoints(web, api).into(),
-        None => x.into(),
-    })
+    if let Some((web, api)) = bases(extension)? {
+        x = x.endpoints(web, api);
+    }
+    move_endpoints(x.into(), extension)
 }
 
 fn read_registration<'a>(
@@ -118,9 +118,7 @@ fn read_login(
 }
 
 /// Both addresses, or neither: one alone would send secrets to where the other belongs.
-fn endpoints<'a>(
-    extension: &ProviderExtension<'a>,
-) -> Result<Option<(&'a str, &'a str)>, ConfigError> {
+fn bases<'a>(extension: &ProviderExtension<'a>) -> Result<Option<(&'a str, &'a str)>, ConfigError> {
     match extension.bases {
         (None, None) => Ok(None),
         (Some(web), Some(api)) => Ok(Some((web, api))),
@@ -129,4 +127,19 @@ fn endpoints<'a>(
             Err(ConfigError::new(format!("{}.endpoints", extension.path), problem))
         }
     }
+}
+
+/// Endpoints that are named one by one count before those that follow from the bases.
+fn move_endpoints(
+    provider: Provider,
+    extension: &ProviderExtension<'_>,
+) -> Result<Provider, ConfigError> {
+    extension.endpoints.iter().try_fold(provider, |provider, (endpoint, url)| {
+        let error = || {
+            let problem =
+                format!("has no effect: this provider has no such endpoint ({endpoint:?})");
+            ConfigError::new(format!("{}.endpoints", extension.path), problem)
+        };
+        provider.with_endpoint(*endpoint, url).ok_or_else(error)
+    })
 }

@@ -36,6 +36,13 @@ pub(crate) struct Assertion<'a> {
     pub(crate) id: Option<&'a str>,
     #[serde(rename = "iat", serialize_with = "seconds")]
     pub(crate) issued_at: Timestamp,
+    /// Since when it counts, where that is asked for.
+    #[serde(
+        rename = "nbf",
+        serialize_with = "some_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) not_before: Option<Timestamp>,
     #[serde(rename = "exp", serialize_with = "seconds")]
     pub(crate) expires_at: Timestamp,
 }
@@ -94,6 +101,13 @@ impl<'a> Header<'a> {
     }
 }
 
+fn some_seconds<S: serde::Serializer>(
+    moment: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    seconds(&moment.unwrap_or_default(), serializer)
+}
+
 fn seconds<S: serde::Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(moment.as_unix())
 }
@@ -119,6 +133,7 @@ mod tests {
             audience: "https://op.example",
             id: Some("once"),
             issued_at: Timestamp::from_unix(1_700_000_000),
+            not_before: None,
             expires_at: Timestamp::from_unix(1_700_000_060),
         }
     }

@@ -1,5 +1,21 @@
 //! Identity providers: one a file, each data and a pure mapping to claims.
 //!
+//! | people sign in with | is | at |
+//! |---|---|---|
+//! | Microsoft Entra ID, Azure AD B2C | [`EntraId`] | `/.auth/login/aad` |
+//! | Google | [`Google`] | `/.auth/login/google` |
+//! | Microsoft accounts | [`MicrosoftAccount`] | `/.auth/login/microsoftaccount` |
+//! | Apple | [`Apple`] | `/.auth/login/apple` |
+//! | GitHub | [`GitHub`] | `/.auth/login/github` |
+//! | Facebook | [`Facebook`] | `/.auth/login/facebook` |
+//! | X | [`X`] | `/.auth/login/twitter`, `/.auth/login/x` |
+//! | any that speaks OpenID Connect | [`OpenIdConnect`] | `/.auth/login/<name>` |
+//! | any that speaks OAuth 2.0 only | [`OAuth2`] | `/.auth/login/<name>` |
+//!
+//! Each says what to register at the provider, what arrives in headers and claims, how to get refresh
+//! tokens, and how it is configured in code and in Azure's `auth.json`, of which
+//! [`from_auth_json`](crate::ConfigBuilder::from_auth_json) lists all settings.
+//!
 //! A provider declares what to ask for and says what the answers mean; the relying party sends and
 //! receives. So every provider can be tested with recorded bytes.
 

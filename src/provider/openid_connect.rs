@@ -163,14 +163,17 @@ impl OpenIdConnect {
 
     /// Fetches no metadata: the [endpoints](Self::endpoint) for authorization, tokens and keys are
     /// named here, and nobody is asked about users unless the one for that is, too. ID tokens must be
-    /// signed by `RS256` then.
+    /// signed by `RS256` then. Of a provider that is known by the address of its metadata, the
+    /// [issuer](Self::issuer) has to be named first.
     #[must_use]
     pub fn without_discovery(mut self) -> Self {
-        if let IssuerSource::Issuer(issuer) | IssuerSource::MetadataUrl(_, Some(issuer)) =
-            self.source
-        {
-            self.source = IssuerSource::Configured(issuer);
-        }
+        self.source = IssuerSource::Configured(match self.source {
+            IssuerSource::Configured(issuer)
+            | IssuerSource::Issuer(issuer)
+            | IssuerSource::MetadataUrl(_, Some(issuer)) => issuer,
+            // Nobody has said which issuer, and a configuration without one is refused.
+            IssuerSource::Entra(_) | IssuerSource::MetadataUrl(_, None) => String::new(),
+        });
         self
     }
 

@@ -31,23 +31,20 @@ impl RelyingParty {
         let credential = match (&registration.signing, &registration.client_secret) {
             (Some(Signing::Assertion(key, audience)), _) => {
                 let signer = Signer::Key(key, algorithm(key, *audience, &metadata.capabilities)?);
-                let audience = match audience {
-                    Audience::Issuer => metadata.issuer.as_str(),
-                    Audience::TokenEndpoint => metadata.endpoints.token.as_str(),
+                let statement = match audience {
+                    Audience::Issuer => self.statement(registration, metadata),
+                    // Entra's documentation has `nbf`, too.
+                    Audience::TokenEndpoint => Assertion {
+                        audience: metadata.endpoints.token.as_str(),
+                        not_before: Some(self.now()),
+                        ..self.statement(registration, metadata)
+                    },
                 };
-                let id = &registration.client_id;
-                Credential::Assertion(self.assertion(id, audience, signer)?)
+                Credential::Assertion(sign_once(&statement, signer)?)
             }
             (Some(Signing::ClientSecret { key, team_id }), _) => {
-                let now = self.now();
-                let statement = Assertion {
-                    issuer: team_id,
-                    client_id: &registration.client_id,
-                    audience: metadata.issuer.as_str(),
-                    id: None,
-                    issued_at: now,
-                    expires_at: now.after(LIFETIME),
-                };
+                let statement =
+                    Assertion { issuer: team_id, ..self.statement(registration, metadata) };
                 Credential::Post(sign(&statement, Signer::Key(key, Algorithm::Es256))?)
             }
             (None, Some(secret)) => self.by_secret(registration, secret, metadata)?,
@@ -71,32 +68,36 @@ impl RelyingParty {
             ClientAuthentication::ClientSecretPost => Credential::Post(secret.clone()),
             ClientAuthentication::ClientSecretJwt => {
                 let shared = SharedSecret::new(secret).map_err(IdTokenError::from)?;
-                let (id, audience) = (&registration.client_id, metadata.issuer.as_str());
-                let signer = Signer::Secret(&shared);
-                Credential::Assertion(self.assertion(id, audience, signer)?)
+                let statement = self.statement(registration, metadata);
+                Credential::Assertion(sign_once(&statement, Signer::Secret(&shared))?)
             }
             _ => Credential::Basic(secret.clone()),
         })
     }
 
-    fn assertion(
+    /// That we are who we are, for the issuer, from now on and not for long.
+    fn statement<'a>(
         &self,
-        client_id: &str,
-        audience: &str,
-        signer: Signer<'_>,
-    ) -> Result<Secret<String>, Error> {
+        registration: &'a Registration,
+        metadata: &'a Metadata,
+    ) -> Assertion<'a> {
         let now = self.now();
-        let id = URL_SAFE_NO_PAD.encode(random::<16>()?);
-        let assertion = Assertion {
-            issuer: client_id,
-            client_id,
-            audience,
-            id: Some(&id),
+        Assertion {
+            issuer: &registration.client_id,
+            client_id: &registration.client_id,
+            audience: metadata.issuer.as_str(),
+            id: None,
             issued_at: now,
+            not_before: None,
             expires_at: now.after(LIFETIME),
-        };
-        sign(&assertion, signer)
+        }
     }
+}
+
+/// Signs a statement that the provider can take once.
+fn sign_once(statement: &Assertion<'_>, signer: Signer<'_>) -> Result<Secret<String>, Error> {
+    let id = URL_SAFE_NO_PAD.encode(random::<16>()?);
+    sign(&Assertion { id: Some(&id), ..*statement }, signer)
 }
 
 fn sign(statement: &Assertion<'_>, signer: Signer<'_>) -> Result<Secret<String>, Error> {

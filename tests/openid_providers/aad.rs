@@ -351,6 +351,7 @@ async fn a_certificate_stands_for_a_secret_each_time_anew() {
     let assertion = requests[0].parameter("client_assertion").unwrap();
     let claims = verify_statement(&assertion).unwrap();
     assert_eq!(claims["aud"], format!("https://aad.example{PATH}/token"));
+    assert_eq!(claims["nbf"], claims["iat"]);
     let header = assertion.split('.').next().unwrap().to_owned();
     let header = String::from_utf8(base64_url(&header)).unwrap();
     assert!(header.starts_with(r#"{"alg":"PS256","typ":"JWT","x5t#S256":""#), "{header}");
@@ -364,7 +365,7 @@ async fn too_many_groups_are_marked_and_asked_for_where_that_is_wanted() {
         let mut story = Story::at("aad", PATH, |provider| {
             let graph = format!("{}/v1.0/me/getMemberObjects", provider.issuer);
             let settings = new(provider);
-            if resolve { settings.resolve_groups().groups_endpoint(graph) } else { settings }
+            if resolve { settings.resolve_groups_at(graph) } else { settings }
         });
         story.provider.state_claims(overage);
         if failing {
@@ -386,7 +387,7 @@ async fn too_many_groups_are_marked_and_asked_for_where_that_is_wanted() {
 async fn resolved_groups_survive_a_refresh() {
     let mut story = Story::at("aad", PATH, |provider| {
         let graph = format!("{}/v1.0/me/getMemberObjects", provider.issuer);
-        new(provider).resolve_groups().groups_endpoint(graph)
+        new(provider).resolve_groups_at(graph)
     });
     story.provider.state_claims(include_str!("../data/aad/group-overage.json"));
     story.sign_in("alice").await;

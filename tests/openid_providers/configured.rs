@@ -218,6 +218,12 @@ fn what_cannot_work_is_an_error_that_names_the_setting_and_the_remedy() {
         ),
         (aad(entra(TENANT)), json!({"aad": {"teamId": "T"}}), "teamId", "not for this provider"),
         (
+            aad(entra(TENANT)),
+            json!({"aad": {"groupsEndpoint": "https://graph.example"}}),
+            "groupsEndpoint",
+            "resolveGroups",
+        ),
+        (
             json!({"google": {"registration": registration()}}),
             json!({"google": {"endpoints": {"token": "http://google.example"}}}),
             "endpoints",

@@ -152,7 +152,8 @@ impl EntraId {
         self
     }
 
-    /// What to ask for. `openid profile email` unless set; refresh tokens need `offline_access`.
+    /// What to ask for. `openid profile email` unless set; refresh tokens need `offline_access`. To be
+    /// called before [`resolve_groups`](Self::resolve_groups), which adds one.
     #[must_use]
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.0 = self.0.scopes(scopes);
@@ -196,13 +197,16 @@ impl EntraId {
     /// The ids that Graph answers become `groups` claims at sign-in, and stay until the next. If Graph
     /// does not answer, the user is signed in with `hasgroups`, and the log says why.
     #[must_use]
-    pub fn resolve_groups(mut self) -> Self {
-        let graph = groups::graph(match &self.0.source {
-            IssuerSource::Entra(issuer) => issuer,
-            _ => "",
-        });
-        self.0.groups = Some(groups::endpoint(graph));
-        let scope = format!("{graph}/User.Read");
+    pub fn resolve_groups(self) -> Self {
+        let graph = groups::endpoint(self.graph());
+        self.resolve_groups_at(graph)
+    }
+
+    /// The same where the address to ask is not Microsoft Graph's `/v1.0/me/getMemberObjects`.
+    #[must_use]
+    pub fn resolve_groups_at(mut self, url: impl Into<String>) -> Self {
+        self.0.groups = Some(url.into());
+        let scope = format!("{}/User.Read", self.graph());
         let scopes = &mut self.0.registration.scopes;
         if !scopes.contains(&scope) {
             scopes.push(scope);
@@ -210,12 +214,12 @@ impl EntraId {
         self
     }
 
-    /// The address that is asked for groups, where it is not Microsoft Graph's
-    /// `/v1.0/me/getMemberObjects`. To be called after [`resolve_groups`](Self::resolve_groups).
-    #[must_use]
-    pub fn groups_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.0.groups = Some(url.into());
-        self
+    /// The Microsoft Graph of the tenant's cloud.
+    fn graph(&self) -> &'static str {
+        groups::graph(match &self.0.source {
+            IssuerSource::Entra(issuer) => issuer,
+            _ => "",
+        })
     }
 
     /// The address of an endpoint, which counts before the one in the metadata.

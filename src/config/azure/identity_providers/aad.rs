@@ -35,12 +35,14 @@ pub(super) fn read(
         read_login(provider, login)
     })?;
     provider = section.section("validation", |validation| read_validation(provider, validation))?;
-    if extension.resolve_groups {
-        provider = provider.resolve_groups();
-    }
-    if let Some(url) = extension.groups_endpoint {
-        provider = provider.groups_endpoint(url);
-    }
+    provider = match (extension.resolve_groups, extension.groups_endpoint) {
+        (true, Some(url)) => provider.resolve_groups_at(url),
+        (true, None) => provider.resolve_groups(),
+        (false, _) => {
+            extension.needs("resolveGroups", &["groupsEndpoint"])?;
+            provider
+        }
+    };
     if let Some(response_type) = extension.response_type {
         provider = provider.response_type(response_type);
     }

@@ -30,6 +30,11 @@ pub(super) fn of(
         (Some(Route::Callback { provider }), _) => {
             let provider = &relying_party.provider(&provider)?.id;
             let href = login::address(relying_party, provider, return_to);
+            // Who is signed in there would be sent back at once, as the same.
+            if sub_status == SubStatus::AuthorizationCheckFailed {
+                let href = format!("{href}&prompt=select_account");
+                return Some(Onward { label: ANOTHER, href });
+            }
             Some(Onward { label: TRY_AGAIN, href })
         }
         (Some(Route::Me | Route::Refresh) | None, StatusCode::UNAUTHORIZED) => {
@@ -58,6 +63,7 @@ fn here(relying_party: &RelyingParty, parts: &Parts) -> ReturnTo {
     relying_party.settings().destinations.of_request(&parts.uri)
 }
 
+const ANOTHER: &str = "Use another account";
 const SIGN_IN: &str = "Sign in";
 const TRY_AGAIN: &str = "Try again";
 
@@ -112,6 +118,21 @@ mod tests {
             let expected = expected.as_ref().map(|(label, href)| (*label, href.as_str()));
             assert_eq!(found, expected, "{method} {uri} {status}");
         }
+    }
+
+    #[test]
+    fn an_account_that_is_not_let_in_leads_to_the_choice_of_another() {
+        let relying_party = relying_party();
+        let (parts, ()) =
+            Request::get("/.auth/login/op/callback?code=c").body(()).unwrap().into_parts();
+        let not_let_in = (StatusCode::FORBIDDEN, SubStatus::AuthorizationCheckFailed);
+
+        let onward =
+            of(&relying_party, &parts, not_let_in.0, not_let_in.1, &ReturnTo::default()).unwrap();
+
+        let login = "https://app.example/.auth/login/op?post_login_redirect_uri=%2F";
+        assert_eq!(onward.label, "Use another account");
+        assert_eq!(onward.href, format!("{login}&prompt=select_account"));
     }
 
     #[test]

@@ -89,6 +89,7 @@ async fn a_hosted_domain_is_asked_for_and_checked_whatever_the_visitor_asks_for(
         story.provider.take_asked();
         let answer = story.try_sign_in("mallory").await;
         assert_eq!(answer.sub_status(), "403.76");
+        assert!(answer.text().contains("&amp;prompt=select_account"), "{answer:?}");
         assert!(!story.browser.has_session());
     }
     story.provider.set(IdToken, "hd", "example.com");

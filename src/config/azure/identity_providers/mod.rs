@@ -4,7 +4,9 @@ mod aad;
 mod apple;
 mod custom;
 mod google;
+mod microsoft_account;
 pub(super) mod plain;
+mod registered;
 mod social;
 
 use super::extensions::Extensions;
@@ -61,7 +63,7 @@ pub(super) fn read<'a>(
                 "github" => social::github(provider, ours, environment)?,
                 "google" => google::read(provider, ours, environment)?.into(),
                 "twitter" => social::twitter(provider, ours, environment)?,
-                _ => google::read_microsoft_account(provider, ours, environment)?.into(),
+                _ => microsoft_account::read(provider, ours, environment)?.into(),
             })
         })?;
         builder.providers.push(provider);

@@ -131,8 +131,9 @@ where
 {
     match (verdict, waiting) {
         (Verdict::Admit(known), Some(Waiting { mut service, mut request })) => {
-            if let Some(known) = &known {
-                known.introduce(&mut request);
+            match &known {
+                Some(known) => known.introduce(&mut request),
+                None => wire::session_token::strip(request.headers_mut()),
             }
             State::Inner { future: service.call(request), vouched: known.is_some() }
         }

@@ -138,6 +138,7 @@ impl<S> EasyAuth<S> {
         };
         match verdict {
             Verdict::Admit(None) => {
+                wire::session_token::strip(&mut parts.headers);
                 ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
             }
             Verdict::Admit(Some(known)) => {

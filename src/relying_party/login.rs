@@ -85,13 +85,15 @@ impl RelyingParty {
         })
     }
 
-    /// The session that the browser has now, if any.
+    /// The session that the browser has now, if any. A session token is none of the browser's, and
+    /// who signs in may well send an old one.
     pub(super) async fn present_session(
         &self,
         request: &HeaderMap,
     ) -> Result<Option<(UserKey, SessionId)>, Error> {
-        let known = self.authenticate(request).await?;
-        Ok(known.ok().map(|known| (known.handle.user, known.handle.session)))
+        let known = self.authenticate_by_cookie(request).await?;
+        let handle = known.ok().map(|known| *known.credential.session());
+        Ok(handle.map(|handle| (handle.user, handle.session)))
     }
 
     fn login_cookies(

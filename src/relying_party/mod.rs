@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod callback;
+mod credential;
 mod documents;
 mod flight;
 mod login;
@@ -21,8 +22,9 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub(crate) use self::authenticate::{Known, Recognised, Unknown};
+pub(crate) use self::authenticate::{Known, Recognised};
 pub(crate) use self::callback::{Finished, Unfinished};
+pub(crate) use self::credential::{Refused, Unknown};
 use self::documents::Documents;
 use self::flight::Flights;
 pub(crate) use self::login::Beginning;

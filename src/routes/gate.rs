@@ -10,7 +10,7 @@ use super::refuse::{self, Explanation};
 use super::{asker, choose, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
-use crate::relying_party::{Known, RelyingParty, Unknown};
+use crate::relying_party::{Known, Refused, RelyingParty, Unknown};
 use crate::wire;
 
 /// What is to be done with a request.
@@ -26,7 +26,7 @@ pub(crate) enum Verdict {
 /// Decides what happens to a request of somebody known: it goes to the application, unless another
 /// site has sent it.
 pub(crate) fn authenticated(relying_party: &RelyingParty, parts: &Parts, known: Known) -> Verdict {
-    if csrf::forbids(relying_party, parts) {
+    if known.credential.is_ambient() && csrf::forbids(relying_party, parts) {
         return Verdict::Answer(csrf::refuse(relying_party, parts));
     }
     Verdict::Admit(Some(known))
@@ -45,6 +45,10 @@ pub(crate) fn unauthenticated(
     }
     match settings.unauthenticated {
         Unauthenticated::Allow => Verdict::Admit(None),
+        // Who sends a token is a program that needs to know that it does no longer do.
+        _ if matches!(unknown, Unknown::SessionToken(_)) => {
+            Verdict::Answer(turn_away(relying_party, parts, unknown))
+        }
         Unauthenticated::Reject401 => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
         Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
@@ -116,12 +120,7 @@ pub(super) fn unauthorized(
     parts: &Parts,
     unknown: Unknown,
 ) -> Response<Bytes> {
-    let (reason, sub_status) = match unknown {
-        Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
-        Unknown::Unreadable => ("the session cookie does not open", SubStatus::InvalidToken),
-        Unknown::Expired => ("the session has expired", SubStatus::SessionTimeout),
-        Unknown::Ended => ("the session was ended", SubStatus::SessionTimeout),
-    };
+    let (reason, sub_status) = reason(unknown);
     let explanation = Explanation {
         reason,
         error: "unauthorized",
@@ -134,11 +133,31 @@ pub(super) fn unauthorized(
     reply::secure(refused, &parts.method)
 }
 
+/// Why a request has no session, and Azure's sub-status for that.
+fn reason(unknown: Unknown) -> (&'static str, SubStatus) {
+    match unknown {
+        Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
+        Unknown::Cookie(Refused::Unreadable) => {
+            ("the session cookie does not open", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Unreadable) => {
+            ("the session token is not valid", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Expired) => {
+            ("the session token has expired", SubStatus::InvalidToken)
+        }
+        Unknown::Cookie(Refused::Expired) => ("the session has expired", SubStatus::SessionTimeout),
+        Unknown::Cookie(Refused::Ended) | Unknown::SessionToken(Refused::Ended) => {
+            ("the session was ended", SubStatus::SessionTimeout)
+        }
+    }
+}
+
 /// A 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
 /// session past its end stays, for it may still be refreshed.
 fn turn_away(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Response<Bytes> {
     let mut refused = unauthorized(relying_party, parts, unknown);
-    if matches!(unknown, Unknown::Unreadable | Unknown::Ended) {
+    if matches!(unknown, Unknown::Cookie(Refused::Unreadable | Refused::Ended)) {
         let deleted = relying_party.cookies().delete_session(&parts.headers);
         reply::set_cookies(&mut refused, deleted);
     }

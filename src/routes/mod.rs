@@ -112,7 +112,7 @@ where
     if route != Route::None && !route.methods().contains(&parts.method) {
         return method_not_allowed(relying_party, &route, &parts);
     }
-    let foreign = csrf::is_foreign(&relying_party.settings().destinations, &parts);
+    let foreign = csrf::is_forged(relying_party, &parts);
     let response = match route {
         Route::Logout if foreign => csrf::confirm_logout(relying_party, &parts),
         Route::Refresh if foreign => csrf::refuse(relying_party, &parts),

@@ -8,7 +8,7 @@ use super::refuse::{self, Explanation};
 use super::{gate, reply};
 use crate::config::StoreChoice;
 use crate::error::SubStatus;
-use crate::relying_party::{NotRefreshed, RelyingParty, Unknown};
+use crate::relying_party::{NotRefreshed, Refused, RelyingParty, Unknown};
 
 pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     if matches!(relying_party.settings().token_store, StoreChoice::Off) {
@@ -40,7 +40,9 @@ fn refuse_refresh(
 ) -> Response<Bytes> {
     let (status, sub_status, explanation) = match failure {
         NotRefreshed::Failed(error) => return refuse::fail(relying_party, parts, error),
-        NotRefreshed::Ended => return gate::unauthorized(relying_party, parts, Unknown::Ended),
+        NotRefreshed::Ended => {
+            return gate::unauthorized(relying_party, parts, Unknown::Cookie(Refused::Ended));
+        }
         NotRefreshed::NoRefreshToken => {
             (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_REFRESH_TOKEN)
         }

@@ -6,7 +6,7 @@ use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::principal;
+use super::{principal, session_token};
 use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::token::TokenSet;
@@ -17,13 +17,22 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    if headers.keys().any(|name| reserved(name.as_str())) {
-        let forged = headers.keys().filter(|name| reserved(name.as_str()));
+    let forged = |name: &&HeaderName| reserved(name.as_str()) || is_alias_of_token(name.as_str());
+    if headers.keys().any(|name| forged(&name)) {
+        let forged = headers.keys().filter(forged);
         for forged in forged.cloned().collect::<Vec<_>>() {
             headers.remove(forged);
         }
     }
     scrub_connection(headers);
+}
+
+/// Whether `name` is that of the session token as some software would read it, and not as it is
+/// written: such a token is never looked at here.
+fn is_alias_of_token(name: &str) -> bool {
+    name.len() == session_token::HEADER.len()
+        && name != session_token::HEADER
+        && name.bytes().map(fold).eq(session_token::HEADER.bytes())
 }
 
 fn scrub_connection(headers: &mut HeaderMap) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cookie` | names, attributes and chunks of our cookies (RFC 6265) |
 //! | `session` | the inside of the session cookie |
+//! | `session_token` | the token of `X-ZUMO-AUTH`, a JWT |
 //! | `login` | the inside of a pending login's cookie |
 //! | `record` | the inside of a record of the token store |
 //! | `principal` | `X-MS-CLIENT-PRINCIPAL` |
@@ -17,3 +18,4 @@ pub(crate) mod me;
 pub(crate) mod principal;
 pub(crate) mod record;
 pub(crate) mod session;
+pub(crate) mod session_token;

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 pub(super) use self::ahead::Failure;
 use super::flight::Flight;
 use super::records::{CachedRecord, Change, Records};
-use super::{RelyingParty, Unknown};
+use super::{Refused, RelyingParty, Unknown};
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault};
 use crate::record::Record;
@@ -70,10 +70,11 @@ impl RelyingParty {
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
         let now = self.now();
-        let handle = match self.open_session(request, opened, now, window) {
-            Ok((handle, _)) => handle,
+        let credential = match self.open_cookie(request, opened, now, window) {
+            Ok((credential, _)) => credential,
             Err(unknown) => return Ok(Err(unknown)),
         };
+        let handle = *credential.session();
         let lives = |cached: &CachedRecord| {
             // The tokens of a generation before the caller's are spent: a provider that detects
             // reuse would revoke the grant for them (T-98).
@@ -83,7 +84,7 @@ impl RelyingParty {
         };
         let known = records.cached_for(&handle).is_some_and(|cached| lives(&cached));
         let lives = known || lives(&*records.load(&handle.user).await?);
-        Ok(if lives { Ok(handle) } else { Err(Unknown::Ended) })
+        Ok(if lives { Ok(handle) } else { Err(credential.refused(Refused::Ended)) })
     }
 
     async fn refresh_session(

@@ -72,6 +72,10 @@ pub(crate) enum Kind {
     NoIdToken,
     #[error("the login is not one that this browser has begun, or took too long")]
     NoSuchLogin,
+    #[error(
+        "nothing vouches for the access token: the ID token has no at_hash, and there is no userinfo"
+    )]
+    StrayAccessToken,
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("the response was used before")]
@@ -98,9 +102,11 @@ impl Error {
                 Fault::UserAgent
             }
             Kind::Config(_) | Kind::Random(_) | Kind::SessionCookie(_) => Fault::Setup,
-            Kind::Discovery(_) | Kind::IdToken(_) | Kind::Jwk(_) | Kind::NoIdToken => {
-                Fault::Provider
-            }
+            Kind::Discovery(_)
+            | Kind::IdToken(_)
+            | Kind::Jwk(_)
+            | Kind::NoIdToken
+            | Kind::StrayAccessToken => Fault::Provider,
             Kind::Userinfo(UserinfoError::Refused(status))
             | Kind::Document { status, .. }
             | Kind::Token(TokenError::Status(status)) => by_status(*status),
@@ -121,6 +127,18 @@ impl Error {
             (Kind::Store(_) | Kind::Random(_), _) => SubStatus::InternalModuleFailure,
             (_, Fault::Setup) => SubStatus::ConfigurationError,
             _ => SubStatus::LoginProtocolError,
+        }
+    }
+
+    /// Whether a token was looked at and refused, and not something else in the way of it.
+    pub(crate) fn is_about_a_token(&self) -> bool {
+        match &*self.0 {
+            Kind::IdToken(_) | Kind::StrayAccessToken => true,
+            Kind::Userinfo(UserinfoError::Refused(status)) => status.is_client_error(),
+            Kind::Userinfo(error) => {
+                matches!(error, UserinfoError::SubjectMismatch | UserinfoError::AccessTokenUnfit)
+            }
+            _ => false,
         }
     }
 

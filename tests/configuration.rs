@@ -173,7 +173,6 @@ fn what_is_not_in_this_version_says_so() {
             "is for stores that are not in this version; leave it out",
         ),
         ("easyauth.session.idleTimeout", r#""01:00:00""#, "is not in this version; leave it out"),
-        ("easyauth.session.strictRotation", "true", "only false is in this version; leave it out"),
         (
             "easyauth.providers.op.endpoints",
             "{}",

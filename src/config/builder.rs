@@ -216,8 +216,17 @@ impl ConfigBuilder {
         self
     }
 
-    /// The keys that sign session tokens (`X-ZUMO-AUTH`), which are not in this version: the first
-    /// makes, all verify, four at most. An embedded key unless set.
+    /// The keys that sign session tokens (`X-ZUMO-AUTH`): the first makes, all verify, four at most.
+    /// An embedded key unless set. Of up to 32 bytes a key signs by HS256, of up to 48 by HS384, else
+    /// by HS512.
+    ///
+    /// To change a key, put the new one in front, and take the old one off when the tokens that it
+    /// signed are past refreshing; taken off earlier, it ends them.
+    ///
+    /// # Security
+    ///
+    /// Whoever has such a key can make tokens, but no session: each names one in the token store.
+    /// Server SDKs that verify tokens themselves believe the signature alone.
     pub fn signing_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.signing = keys.into_iter().collect();
         self
@@ -273,6 +282,19 @@ impl ConfigBuilder {
     /// application hardly ever gets an expired one. Yes unless set.
     pub fn refresh_ahead(mut self, ahead: bool) -> Self {
         self.session.refresh_ahead = ahead;
+        self
+    }
+
+    /// Whether a session token (`X-ZUMO-AUTH`) is refused once its session has a newer one, a minute
+    /// after that was issued. No unless set: then it is good until its own end, and its reuse is
+    /// logged.
+    ///
+    /// # Security
+    ///
+    /// Set, a stolen token is of use until its owner refreshes. But a client that loses the answer
+    /// to its refresh has to sign in again.
+    pub fn strict_rotation(mut self, strict: bool) -> Self {
+        self.session.strict_rotation = strict;
         self
     }
 

@@ -151,6 +151,8 @@ pub(crate) struct SessionSettings {
     pub(crate) revalidate: Duration,
     /// Whether active users' tokens are refreshed before they expire.
     pub(crate) refresh_ahead: bool,
+    /// Whether a session token is refused once it has been followed by a newer one.
+    pub(crate) strict_rotation: bool,
 }
 
 impl SessionSettings {
@@ -162,6 +164,18 @@ impl SessionSettings {
             (SessionLifetime::IdentityProviderDerived, None) => now.after(DEFAULT_LIFETIME),
         };
         expiry.min(now.after(self.absolute))
+    }
+
+    /// When a session token that is issued at `now` expires: with the provider's token, or after 30
+    /// days if that names no end. Never at once: some providers call their tokens expired when they
+    /// hand them out, and clients refuse a token that ends before it begins.
+    pub(crate) fn token_expiry(
+        &self,
+        now: Timestamp,
+        token_expires_at: Option<Timestamp>,
+    ) -> Timestamp {
+        let expiry = token_expires_at.unwrap_or(now.after(DEFAULT_TOKEN_LIFETIME));
+        expiry.max(now.after(LEAST_TOKEN_LIFETIME)).min(now.after(self.absolute))
     }
 
     /// The most days between the sealing of a session cookie and its last use.
@@ -180,6 +194,7 @@ impl Default for SessionSettings {
             most_per_user: 100,
             revalidate: Duration::from_secs(5),
             refresh_ahead: true,
+            strict_rotation: false,
         }
     }
 }
@@ -202,3 +217,5 @@ pub(crate) enum StoreChoice {
 }
 
 pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(8 * 3_600);
+const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+const LEAST_TOKEN_LIFETIME: Duration = Duration::from_secs(60);

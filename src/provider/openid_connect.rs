@@ -182,6 +182,14 @@ impl OpenIdConnect {
     }
 
     /// An audience that ID tokens may have beside our client id. A token with any other is refused.
+    ///
+    /// A token that an application posts to `/.auth/login/<name>` may also be for this audience
+    /// alone, such as the client id under which the provider knows that application.
+    ///
+    /// # Security
+    ///
+    /// Whoever is handed a token for this audience can sign in with it as its user: list no client of
+    /// others.
     #[must_use]
     pub fn trusted_audience(mut self, audience: impl Into<String>) -> Self {
         self.trusted_audiences.push(audience.into());

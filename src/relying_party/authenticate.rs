@@ -165,6 +165,9 @@ impl RelyingParty {
         else {
             return Ok(Err(ended));
         };
+        if let Err(unknown) = self.check_rotation(&credential, &cached) {
+            return Ok(Err(unknown));
+        }
         let known = self.find(credential, &cached).ok_or(ended);
         if known.is_err()
             || !self.settings().session.refresh_ahead
@@ -277,6 +280,9 @@ impl RelyingParty {
         let Some(prepared) = cached.prepared(handle.session, now) else {
             return Recognised::Unsettled;
         };
+        if let Err(unknown) = self.check_rotation(&credential, &cached) {
+            return Recognised::Unknown(unknown);
+        }
         let known = Known { credential, prepared: Arc::clone(prepared) };
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
@@ -291,6 +297,23 @@ impl RelyingParty {
             }
         }
         Recognised::Known(known)
+    }
+
+    /// Notices a session token that has been followed by a newer one: it may be a copy in the wrong
+    /// hands. Refuses it if that is configured.
+    pub(super) fn check_rotation(
+        &self,
+        credential: &Credential,
+        cached: &CachedRecord,
+    ) -> Result<(), Unknown> {
+        let Credential::SessionToken(handle) = credential else { return Ok(()) };
+        let session = cached.record().and_then(|record| record.session(handle.session));
+        if !session.is_some_and(|it| it.has_superseded(handle.generation, self.now())) {
+            return Ok(());
+        }
+        let (user, refused) = (handle.user, self.settings().session.strict_rotation);
+        tracing::info!(%user, refused, "a session token was used again after a newer one was issued");
+        if refused { Err(credential.refused(Refused::Superseded)) } else { Ok(()) }
     }
 
     fn find(&self, credential: Credential, cached: &CachedRecord) -> Option<Known> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::sign_in::{Issued, Proof, SignIn};
 use super::{Provider, RelyingParty};
 use crate::config::Opened;
 use crate::error::{Error, Kind};
@@ -20,8 +21,7 @@ use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{JwsError, Keys};
 use crate::oauth::token::{self, TokenResponse};
 use crate::oauth::userinfo;
-use crate::pending_login::PendingLogin;
-use crate::return_to::ReturnTo;
+use crate::pending_login::{HandOver, Landing, PendingLogin};
 use crate::token::TokenSet;
 use crate::wire;
 
@@ -29,13 +29,14 @@ use crate::wire;
 #[derive(Debug)]
 pub(crate) enum Finished {
     SignedIn {
-        return_to: ReturnTo,
+        landing: Landing,
+        issued: Issued,
         cookies: Vec<HeaderValue>,
     },
     /// The provider did not sign the user in, or the user did not want it to.
     Refused {
         error: AuthorizationError,
-        return_to: ReturnTo,
+        landing: Landing,
         cookies: Vec<HeaderValue>,
     },
 }
@@ -44,13 +45,15 @@ pub(crate) enum Finished {
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub(crate) error: Error,
+    /// Where it was to end; unknown if the login was not this browser's own.
+    pub(crate) landing: Option<Landing>,
     /// What to delete in the browser; nothing if the login was not its own.
     pub(crate) cookies: Vec<HeaderValue>,
 }
 
 impl From<Error> for Unfinished {
     fn from(error: Error) -> Self {
-        Self { error, cookies: Vec::new() }
+        Self { error, landing: None, cookies: Vec::new() }
     }
 }
 
@@ -66,8 +69,13 @@ impl RelyingParty {
         let opened = self.config.opened().await.map_err(Error::from)?;
         let pending = self.spend_login(provider, &response, request, opened)?;
         let forget = self.cookies.delete_login(&pending.id);
+        let landing = pending.landing.clone();
         let finished = self.answer_login(provider, pending, response, request).await;
-        finished.map_err(|error| Unfinished { error, cookies: forget.into_iter().collect() })
+        finished.map_err(|error| Unfinished {
+            error,
+            landing: Some(landing),
+            cookies: forget.into_iter().collect(),
+        })
     }
 
     async fn answer_login(
@@ -83,22 +91,31 @@ impl RelyingParty {
             return Err(Kind::NoSuchLogin.into());
         }
         let forget = self.cookies.delete_login(&pending.id);
-        let return_to = pending.return_to.clone();
+        let landing = pending.landing.clone();
         let promised = metadata.capabilities.authorization_response_iss;
         let code = match response.verify(pending, promised)? {
             VerifiedResponse::Code(code) => code,
             VerifiedResponse::Refused(error) => {
                 let cookies = forget.into_iter().collect();
-                return Ok(Finished::Refused { error, return_to, cookies });
+                return Ok(Finished::Refused { error, landing, cookies });
             }
         };
         let callback = Callback { provider, metadata: &metadata, code: &code, request };
         self.check_same_user(&callback).await?;
         let proof = self.redeem(&callback).await?;
-        let session = self.sign_in(&callback, proof).await?;
-        let returned = self.cookies.set_returned(self.now().after(RETURNED));
-        let cookies = forget.into_iter().chain(session).chain(returned).collect();
-        Ok(Finished::SignedIn { return_to, cookies })
+        let sign_in = SignIn {
+            provider,
+            issuer: &metadata.issuer,
+            request,
+            hand_over: &landing.hand_over,
+            // Who gets no cookie keeps the one they have.
+            replaces: callback.pending().replaces.filter(|_| hands_over_cookie(&landing)),
+        };
+        let issued = self.sign_in(&sign_in, proof).await?;
+        let back = self.cookies.set_returned(self.now().after(RETURNED));
+        let back = back.filter(|_| hands_over_cookie(&landing));
+        let cookies = forget.into_iter().chain(back).collect();
+        Ok(Finished::SignedIn { landing, issued, cookies })
     }
 
     /// The login that `response` claims to answer, if this browser began it at `provider`, not too
@@ -215,7 +232,7 @@ impl RelyingParty {
         }
     }
 
-    async fn userinfo(
+    pub(super) async fn userinfo(
         &self,
         metadata: &Metadata,
         tokens: &TokenSet,
@@ -248,12 +265,8 @@ impl Callback<'_> {
     }
 }
 
-/// What a code was redeemed for, checked.
-#[derive(Debug)]
-pub(super) struct Proof {
-    pub(super) tokens: TokenSet,
-    pub(super) id_token: IdToken,
-    pub(super) userinfo: Option<Object>,
+fn hands_over_cookie(landing: &Landing) -> bool {
+    landing.hand_over == HandOver::Cookie
 }
 
 /// How long a browser counts as one that has just come back.

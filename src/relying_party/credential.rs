@@ -62,4 +62,6 @@ pub(crate) enum Refused {
     Expired,
     /// Its session was ended, here or elsewhere.
     Ended,
+    /// Its session has a newer one.
+    Superseded,
 }

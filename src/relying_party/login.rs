@@ -10,9 +10,8 @@ use crate::config::Opened;
 use crate::error::Error;
 use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
 use crate::oauth::discovery::Metadata;
-use crate::pending_login::{LoginId, PendingLogin};
+use crate::pending_login::{Landing, LoginId, PendingLogin};
 use crate::provider::max_age;
-use crate::return_to::ReturnTo;
 use crate::seal::{RandomError, random};
 use crate::secret::Secret;
 use crate::session::{SessionId, UserKey};
@@ -22,7 +21,7 @@ use crate::wire::cookie::MAX_LOGINS;
 /// What a visitor wants who begins to sign in.
 #[derive(Debug)]
 pub(crate) struct Beginning<'a> {
-    pub(crate) return_to: ReturnTo,
+    pub(crate) landing: Landing,
     /// Parameters for the provider; those that are not allowed are dropped.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) request: &'a HeaderMap,
@@ -78,7 +77,7 @@ impl RelyingParty {
             state: state.into(),
             nonce: random_text()?,
             code_verifier: random_text()?,
-            return_to: beginning.return_to.clone(),
+            landing: beginning.landing.clone(),
             started_at: now,
             max_age: max_age(further).flatten(),
             replaces: self.present_session(beginning.request).await?,

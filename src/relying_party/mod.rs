@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod callback;
+mod client_login;
 mod credential;
 mod documents;
 mod flight;
@@ -12,6 +13,7 @@ mod login;
 mod logout;
 mod opened_cookies;
 mod records;
+mod redeem;
 mod refresh;
 mod sign_in;
 mod spent;
@@ -31,8 +33,9 @@ pub(crate) use self::login::Beginning;
 pub(crate) use self::logout::SignedOut;
 use self::opened_cookies::OpenedCookies;
 use self::records::Records;
-pub(crate) use self::refresh::NotRefreshed;
 use self::refresh::{Failure, Landed};
+pub(crate) use self::refresh::{NotRefreshed, Renewed};
+pub(crate) use self::sign_in::Issued;
 use self::spent::SpentLogins;
 use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, Settings};

@@ -110,7 +110,6 @@ impl Destinations {
 
     /// Like [`parse`](Self::parse), for a login that an installed application began: listed URLs
     /// with that application's own scheme are accepted too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for logins that applications begin"))]
     pub(crate) fn parse_mobile(&self, raw: &str) -> Result<ReturnTo, ReturnToError> {
         check_text(raw)?;
         match self.external.iter().find_map(|url| url.admit_app(raw)) {

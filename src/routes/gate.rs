@@ -10,6 +10,7 @@ use super::refuse::{self, Explanation};
 use super::{asker, choose, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
+use crate::pending_login::Landing;
 use crate::relying_party::{Known, Refused, RelyingParty, Unknown};
 use crate::wire;
 
@@ -109,7 +110,7 @@ async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes>
         let return_to = settings.destinations.of_request(&parts.uri);
         // A hint in the page's own address is taken along, as the original does.
         let parameters = Parameters::of(&parts.uri).only(&["login_hint", "domain_hint"]);
-        login::begin(relying_party, provider, return_to, parameters, parts).await
+        login::begin(relying_party, provider, Landing::browser(return_to), parameters, parts).await
     };
     reply::secure(response, &parts.method)
 }
@@ -147,7 +148,11 @@ fn reason(unknown: Unknown) -> (&'static str, SubStatus) {
             ("the session token has expired", SubStatus::InvalidToken)
         }
         Unknown::Cookie(Refused::Expired) => ("the session has expired", SubStatus::SessionTimeout),
-        Unknown::Cookie(Refused::Ended) | Unknown::SessionToken(Refused::Ended) => {
+        Unknown::SessionToken(Refused::Superseded) => {
+            ("the session token was followed by a newer one", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Ended)
+        | Unknown::Cookie(Refused::Ended | Refused::Superseded) => {
             ("the session was ended", SubStatus::SessionTimeout)
         }
     }

@@ -4,15 +4,19 @@
 mod asker;
 mod callback;
 mod choose;
+mod client_login;
 mod csrf;
 mod done;
 mod gate;
+mod landing;
 mod login;
 mod logout;
 mod me;
 mod onward;
 pub(crate) mod page;
 mod parameters;
+mod posted;
+mod redeem;
 mod refresh;
 mod refuse;
 mod reply;
@@ -39,6 +43,9 @@ pub(crate) enum Route {
         provider: String,
     },
     Callback {
+        provider: String,
+    },
+    Redeem {
         provider: String,
     },
     LoginDone,
@@ -77,6 +84,7 @@ impl Route {
             (2, "login", "done" | "complete", _) => Self::LoginDone,
             (2, "login", _, _) => Self::Login { provider: provider() },
             (3, "login", _, "callback") => Self::Callback { provider: provider() },
+            (3, "login", _, "token") => Self::Redeem { provider: provider() },
             (1, "logout", _, _) => Self::Logout,
             (2, "logout", "done" | "complete", _) => Self::LogoutDone,
             (1, "me", _, _) => Self::Me,
@@ -91,7 +99,9 @@ impl Route {
         const READ: &[Method] = &[Method::GET, Method::HEAD];
         const READ_OR_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
         match self {
-            Self::Callback { .. } | Self::Logout | Self::Refresh => READ_OR_POST,
+            Self::Login { .. } | Self::Callback { .. } | Self::Logout | Self::Refresh => {
+                READ_OR_POST
+            }
             _ => READ,
         }
     }
@@ -117,6 +127,10 @@ where
         Route::Logout if foreign => csrf::confirm_logout(relying_party, &parts),
         Route::Refresh if foreign => csrf::refuse(relying_party, &parts),
         Route::Choose => choose::answer(relying_party, &parts),
+        Route::Login { provider } if parts.method == Method::POST => {
+            client_login::answer(relying_party, &provider, &parts, body).await
+        }
+        Route::Redeem { provider } => redeem::answer(relying_party, &provider, &parts).await,
         Route::Login { provider } => login::answer(relying_party, &provider, &parts).await,
         Route::Callback { provider } => {
             callback::answer(relying_party, &provider, &parts, body).await

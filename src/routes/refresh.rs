@@ -8,7 +8,7 @@ use super::refuse::{self, Explanation};
 use super::{gate, reply};
 use crate::config::StoreChoice;
 use crate::error::SubStatus;
-use crate::relying_party::{NotRefreshed, Refused, RelyingParty, Unknown};
+use crate::relying_party::{NotRefreshed, Refused, RelyingParty, Renewed, Unknown};
 
 pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     if matches!(relying_party.settings().token_store, StoreChoice::Off) {
@@ -22,7 +22,8 @@ pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Respo
         );
     }
     match relying_party.refresh(&parts.headers).await {
-        Ok(Ok(cookies)) => {
+        Ok(Ok(Renewed::Token(result))) => reply::json(StatusCode::OK, result.json()),
+        Ok(Ok(Renewed::Cookies(cookies))) => {
             let mut response = reply::json(StatusCode::OK, "{}");
             reply::set_cookies(&mut response, cookies);
             response
@@ -41,7 +42,8 @@ fn refuse_refresh(
     let (status, sub_status, explanation) = match failure {
         NotRefreshed::Failed(error) => return refuse::fail(relying_party, parts, error),
         NotRefreshed::Ended => {
-            return gate::unauthorized(relying_party, parts, Unknown::Cookie(Refused::Ended));
+            let ended = Unknown::Cookie(Refused::Ended);
+            return gate::unauthorized(relying_party, parts, ended);
         }
         NotRefreshed::NoRefreshToken => {
             (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_REFRESH_TOKEN)

@@ -88,7 +88,8 @@ fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
     }
 }
 
-fn explain(fault: Fault) -> Explanation {
+/// What is said about a failure that is somebody's `fault`.
+pub(super) fn explain(fault: Fault) -> Explanation {
     match fault {
         Fault::Provider => Explanation {
             reason: "the provider's answer was refused",

@@ -48,7 +48,6 @@ impl SessionTokens {
         Some(Self { keys, origin: origin.into() })
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for sign-ins that ask for a token"))]
     /// The token that stands for the session of `handle` until it expires; `provider` vouches for
     /// its user. `handle` must not expire before `now`.
     pub(crate) fn encode(
@@ -135,7 +134,6 @@ pub(crate) fn strip(request: &mut HeaderMap) {
     request.remove(&NAME);
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for sign-ins that ask for a token"))]
 /// The original's name for a user, `sid:` and 32 hexadecimal digits. The same for ever, and as good
 /// as random to who does not know the key that it is made with.
 pub(crate) fn sid(user: &UserKey) -> String {

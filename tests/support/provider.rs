@@ -267,6 +267,20 @@ impl FakeProvider {
         Callback { from: self.issuer.clone(), redirect_uri, parameters, posted }
     }
 
+    /// What an application gets that signs `user` in by itself: the token endpoint's answer, to be
+    /// posted as it is.
+    pub fn hand_out(&self, user: &str) -> Value {
+        let grant = Grant {
+            user: user.to_owned(),
+            nonce: None,
+            challenge: None,
+            redirect_uri: String::new(),
+            signed_in_at: self.clock.unix(),
+        };
+        let mut state = self.state();
+        self.tokens(&mut state, &grant)
+    }
+
     fn issue_code(&self, grant: Grant) -> String {
         let mut state = self.state();
         let code = format!("CODE-{}-{:08}", self.name, state.issued.len());

@@ -100,7 +100,10 @@ fn read_session(section: &mut Section<'_>, builder: &mut ConfigBuilder) -> Resul
     if let Some(ahead) = section.truth("refreshAhead")? {
         session.refresh_ahead = ahead;
     }
-    section.only("strictRotation", false)
+    if let Some(strict) = section.truth("strictRotation")? {
+        session.strict_rotation = strict;
+    }
+    Ok(())
 }
 
 fn read_provider<'a>(

@@ -1,8 +1,7 @@
 use super::super::authorization::{AuthorizationResponse, VerifiedResponse};
 use super::*;
-use crate::pending_login::{LoginId, PendingLogin};
+use crate::pending_login::{Landing, LoginId, PendingLogin};
 use crate::principal::{Issuer, ProviderId};
-use crate::return_to::ReturnTo;
 
 const NOW: Timestamp = Timestamp::from_unix(1_000);
 
@@ -99,7 +98,7 @@ fn code() -> VerifiedCode {
         state: "state".into(),
         nonce: "nonce".into(),
         code_verifier: "verifier-of-at-least-forty-three-characters-ok".into(),
-        return_to: ReturnTo::default(),
+        landing: Landing::default(),
         started_at: NOW,
         max_age: None,
         replaces: None,

@@ -104,6 +104,8 @@
 //! * **A session is a record and the cookie only its name**, so that signing out ends it for every
 //!   copy of the cookie, and the cookie stays under 300 bytes.
 //! * **A session lasts eight hours, and a login may take five minutes**, as on Azure.
+//! * **A session token names a session too**, and is refused with the session: the original's is good
+//!   until it expires, whoever has signed out.
 //! * **The cookie is `SameSite=Lax`**: no other site can act with it by a form or a script.
 //! * **Unknown settings are errors.** A misspelt `excludedPath` that is ignored opens or closes
 //!   something that nobody decided.

@@ -123,11 +123,13 @@ impl ConfigBuilder {
     /// Places outside the origin that a browser may be sent to after signing in or out
     /// (`allowedExternalRedirectUrls`). None unless set.
     ///
-    /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it.
+    /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it;
+    /// `myapp://easyauth.callback` that installed application, for logins with a session token.
     ///
     /// # Security
     ///
-    /// Anybody can make a link that signs people in here and leads them there.
+    /// Anybody can make a link that signs people in here and leads them there, with a session token
+    /// in the fragment or told to a page of that origin.
     pub fn allowed_external_redirect_urls<S: Into<String>>(
         mut self,
         urls: impl IntoIterator<Item = S>,

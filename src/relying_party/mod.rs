@@ -157,9 +157,10 @@ impl RelyingParty {
         self.cookies
     }
 
-    /// The provider of this name, as it stands in a path.
+    /// The provider of this name, as it stands in a path: whatever its case, for some clients write
+    /// it as they like.
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.providers.iter().find(|provider| provider.id.as_str() == name)
+        self.providers.iter().find(|provider| provider.id.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The providers that a visitor can choose from.

@@ -72,7 +72,7 @@ impl Route {
         }
     }
 
-    /// Our fixed words count without their case; providers' names with it.
+    /// Our fixed words count without their case, and so do the names of providers.
     fn read(rest: &str) -> Self {
         let segments: Vec<&str> = rest.split('/').collect();
         let word = |position: usize| {

@@ -23,3 +23,5 @@ mod leaks;
 mod pages;
 #[path = "attacks/refresh.rs"]
 mod refresh;
+#[path = "attacks/session_token.rs"]
+mod session_token;

@@ -248,7 +248,7 @@ async fn android_signs_in_with_a_token() {
 #[tokio::test]
 async fn ios_signs_in_in_a_web_view_and_reads_a_failure() {
     let mut story = story();
-    let end = go_through(&mut story, "/.auth/login/Google?session_mode=token").await;
+    let end = go_through(&mut story, "/.auth/login/google?session_mode=token").await;
     let text = percent_decode_str(end.split_once("#token=").unwrap().1).decode_utf8().unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let token = document["authenticationToken"].as_str().unwrap();

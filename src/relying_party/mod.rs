@@ -157,10 +157,9 @@ impl RelyingParty {
         self.cookies
     }
 
-    /// The provider of this name, as it stands in a path: whatever its case, for some clients write
-    /// it as they like.
+    /// The provider of this name, as it stands in a path.
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.providers.iter().find(|provider| provider.id.as_str().eq_ignore_ascii_case(name))
+        self.providers.iter().find(|provider| provider.id.as_str() == name)
     }
 
     /// The providers that a visitor can choose from.

@@ -72,7 +72,7 @@ impl Route {
         }
     }
 
-    /// Our fixed words count without their case, and so do the names of providers.
+    /// Our fixed words count without their case; providers' names with it.
     fn read(rest: &str) -> Self {
         let segments: Vec<&str> = rest.split('/').collect();
         let word = |position: usize| {
@@ -96,12 +96,15 @@ impl Route {
 
     /// The methods that the route answers; `HEAD` is a `GET` whose body is not sent.
     const fn methods(&self) -> &'static [Method] {
+        // A look at a code would use it up.
+        const GET: &[Method] = &[Method::GET];
         const READ: &[Method] = &[Method::GET, Method::HEAD];
         const READ_OR_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
         match self {
             Self::Login { .. } | Self::Callback { .. } | Self::Logout | Self::Refresh => {
                 READ_OR_POST
             }
+            Self::Redeem { .. } => GET,
             _ => READ,
         }
     }

@@ -17,9 +17,8 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    let forged = |name: &&HeaderName| reserved(name.as_str()) || is_alias_of_token(name.as_str());
-    if headers.keys().any(|name| forged(&name)) {
-        let forged = headers.keys().filter(forged);
+    if headers.keys().any(|name| is_forged(name.as_str())) {
+        let forged = headers.keys().filter(|name| is_forged(name.as_str()));
         for forged in forged.cloned().collect::<Vec<_>>() {
             headers.remove(forged);
         }
@@ -27,8 +26,12 @@ pub(crate) fn scrub(headers: &mut HeaderMap) {
     scrub_connection(headers);
 }
 
-/// Whether `name` is that of the session token as some software would read it, and not as it is
-/// written: such a token is never looked at here.
+/// Whether `name` is one that only we may set, or that of the session token as some software would
+/// read it and we do not.
+fn is_forged(name: &str) -> bool {
+    begins_as_ours(name) && (is_reserved(name) || is_alias_of_token(name))
+}
+
 fn is_alias_of_token(name: &str) -> bool {
     name.len() == session_token::HEADER.len()
         && name != session_token::HEADER
@@ -67,12 +70,19 @@ fn reserved_token(token: &[u8]) -> bool {
 /// Gateways in the CGI tradition, and some frameworks, turn `-`, `.` and other punctuation into
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
-    // All of ours begin so; most others do not, and need no closer look.
+    begins_as_ours(name) && is_reserved(name)
+}
+
+/// All of ours begin so; most others do not, and need no closer look.
+const fn begins_as_ours(name: &str) -> bool {
     matches!(name.as_bytes(), [b'x' | b'X', ..])
-        && RESERVED.iter().any(|prefix| {
-            name.len() >= prefix.len()
-                && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
-        })
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|prefix| {
+        name.len() >= prefix.len()
+            && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
+    })
 }
 
 const fn fold(byte: u8) -> u8 {
@@ -299,6 +309,22 @@ mod tests {
 
         assert_eq!(headers.len(), 102);
         assert!(headers.keys().all(|name| !reserved(name.as_str())));
+    }
+
+    #[test]
+    fn t_03_what_some_read_as_the_session_tokens_header_is_scrubbed_and_the_header_itself_is_not() {
+        let mut headers = HeaderMap::new();
+        for name in ["x_zumo_auth", "x.zumo.auth", "x-zumo_auth", "x~zumo-auth", "x-zumo-auths"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("forged"));
+        }
+        headers.insert("x-zumo-auth", HeaderValue::from_static("kept"));
+        headers.insert("x-zumo-version", HeaderValue::from_static("kept"));
+
+        scrub(&mut headers);
+
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["x-zumo-auth", "x-zumo-auths", "x-zumo-version"]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         "stateDirectory": "/var/lib/app/.auth", "appId": "shop",
         "keys": {"encryptionSettingNames": ["NEW", "OLD"], "signingSettingNames": ["SIGN"], "userIdKeySettingName": "USER"},
         "tokenStore": {"kind": "file", "revalidateSeconds": 7},
-        "session": {"absoluteLifetime": "30.00:00:00", "maxPerUser": 5, "refreshAhead": true, "strictRotation": false}
+        "session": {"absoluteLifetime": "30.00:00:00", "maxPerUser": 5, "refreshAhead": true, "strictRotation": true}
     }"#;
     let keys = [1, 2, 3, 4].map(hex_key);
     let environment =
@@ -120,6 +120,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         assert_eq!(settings.origin.as_str(), "https://app.example");
         assert_eq!(settings.state_directory.as_deref(), Some(Path::new("/var/lib/app/.auth")));
         assert_eq!(settings.app_id, "shop");
+        assert!(settings.session.strict_rotation);
         assert_eq!(settings.keys.encryption.len(), 2);
         assert_eq!(settings.keys.encryption[0].bytes()[0], 1);
         assert_eq!(settings.keys.signing[0].bytes()[0], 3);

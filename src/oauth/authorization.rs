@@ -165,7 +165,9 @@ impl AuthorizationResponse {
             _ => {}
         }
         Ok(match self.outcome {
-            Outcome::Code(code) => VerifiedResponse::Code(VerifiedCode { code, pending }),
+            Outcome::Code(code) => {
+                VerifiedResponse::Code(VerifiedCode { code, pending: Box::new(pending) })
+            }
             Outcome::Error(error) => VerifiedResponse::Refused(error),
         })
     }
@@ -184,7 +186,7 @@ pub(crate) enum VerifiedResponse {
 #[derive(Debug)]
 pub(crate) struct VerifiedCode {
     code: Secret<String>,
-    pending: PendingLogin,
+    pending: Box<PendingLogin>,
 }
 
 impl VerifiedCode {
@@ -192,7 +194,7 @@ impl VerifiedCode {
         &self.code
     }
 
-    pub(crate) const fn pending(&self) -> &PendingLogin {
+    pub(crate) fn pending(&self) -> &PendingLogin {
         &self.pending
     }
 }

@@ -260,7 +260,7 @@ pub(super) struct Callback<'a> {
 }
 
 impl Callback<'_> {
-    pub(super) const fn pending(&self) -> &PendingLogin {
+    pub(super) fn pending(&self) -> &PendingLogin {
         self.code.pending()
     }
 }

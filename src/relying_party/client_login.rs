@@ -38,6 +38,7 @@ impl RelyingParty {
             provider,
             issuer: &metadata.issuer,
             request,
+            // As a token; how that gets to the application is its request's business.
             hand_over: &HandOver::Fragment,
             replaces: None,
         };

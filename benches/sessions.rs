@@ -1,5 +1,6 @@
 //! Many sessions: what each takes in memory, what it costs that they are many, and what two threads
-//! make of one. `cargo bench --bench sessions -- --sessions 1000000` signs in as many.
+//! make of one. `cargo bench --bench sessions -- --sessions 1000000` signs in as many, and holds them
+//! all in the cache.
 #![allow(
     clippy::cast_precision_loss,
     clippy::indexing_slicing,
@@ -30,59 +31,80 @@ fn main() {
         Some(position) => arguments[position + 1].parse().unwrap(),
         None => MANY,
     };
-    let (node, cookies) = memory(most);
-    let templates: Vec<_> =
-        cookies.iter().take(MANY).map(|cookies| Template::new(Some(cookies))).collect();
-    spread(&node, &templates);
-    two_threads(&node, &templates[0]);
+    let node = Node::new(|config| {
+        config.token_store(MemoryStore::new()).cache_capacity(ROOM_FOR_EACH * most as u64)
+    });
+    let mut crowd = Crowd::new(&node);
+    println!(
+        "| sessions | bytes of each | requests over bare, ns | one session's, ns | multiple |"
+    );
+    println!("|--:|--:|--:|--:|--:|");
+    for count in [most / 100, most / 10, most] {
+        crowd.grow_to(count);
+        let [one, all] = crowd.nanoseconds_over_bare();
+        println!(
+            "| {count} | {:.0} | {all:.0} | {one:.0} | {:.2} |",
+            crowd.bytes_of_each(),
+            all / one
+        );
+    }
+    two_threads(&node, &crowd.templates(1)[0]);
 }
 
-/// Signs `most` people in, each of whom makes one request, and prints what the heap has grown by:
-/// with the records in the memory store, which has no bound, and in the cache, which has one.
-fn memory(most: usize) -> (Node, Vec<String>) {
-    let runtime = runtime();
-    let node = Node::new(|config| config.token_store(MemoryStore::new()));
-    let mut service = node.layer.layer(application());
-    let mut cookies = Vec::with_capacity(most);
-    let mut grown = 0;
-    println!("| sessions | bytes a session |");
-    println!("|--:|--:|");
-    for count in [most / 100, most / 10, most] {
+/// People who have signed in, each of whom has made a request, so that all are in the cache.
+struct Crowd<'a> {
+    node: &'a Node,
+    runtime: Runtime,
+    cookies: Vec<String>,
+    /// What the heap has grown by: with the records in the memory store, and in the cache.
+    grown: i64,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self { node, runtime: runtime(), cookies: Vec::new(), grown: 0 }
+    }
+
+    fn grow_to(&mut self, count: usize) {
+        let mut service = self.node.layer.layer(application());
+        self.cookies.reserve_exact(count - self.cookies.len());
         let heap = allocation_counter::measure(|| {
-            for number in cookies.len()..count {
-                let cookie = node.sign_in(&runtime, &format!("user-{number:08}"));
-                let response = runtime.block_on(ask(&mut service, &Template::new(Some(&cookie))));
+            for number in self.cookies.len()..count {
+                let cookie = self.node.sign_in(&self.runtime, &format!("user-{number:08}"));
+                let request = Template::new(Some(&cookie));
+                let response = self.runtime.block_on(ask(&mut service, &request));
                 assert_eq!(response.status(), StatusCode::OK);
-                cookies.push(cookie);
+                self.cookies.push(cookie);
             }
         });
-        grown += heap.bytes_current;
-        let ours: usize = cookies.iter().map(String::capacity).sum();
-        println!("| {count} | {:.0} |", (grown as f64 - ours as f64) / count as f64);
+        self.grown += heap.bytes_current;
     }
-    (node, cookies)
-}
 
-/// One session again and again beside all of them at random.
-fn spread(node: &Node, templates: &[Template]) {
-    let runtime = runtime();
-    let mut bare = application();
-    let mut layered = node.layer.layer(application());
-    let mut rounds: [Vec<f64>; 4] = Default::default();
-    for round in 0..ROUNDS {
-        rounds[0].push(nanoseconds(&runtime, &mut bare, &templates[..1], round));
-        rounds[1].push(nanoseconds(&runtime, &mut layered, &templates[..1], round));
-        rounds[2].push(nanoseconds(&runtime, &mut bare, templates, round));
-        rounds[3].push(nanoseconds(&runtime, &mut layered, templates, round));
+    fn bytes_of_each(&self) -> f64 {
+        let ours: usize = self.cookies.iter().map(String::capacity).sum();
+        (self.grown as f64 - ours as f64) / self.cookies.len() as f64
     }
-    let over = |layered: usize, bare: usize| {
-        median(rounds[layered].iter().zip(&rounds[bare]).map(|(layered, bare)| layered - bare))
-    };
-    let (hot, uniform) = (over(1, 0), over(3, 2));
-    println!("\n| requests | over bare, ns | as a multiple |");
-    println!("|---|--:|--:|");
-    println!("| of one session | {hot:.0} | 1.00 |");
-    println!("| of {} at random | {uniform:.0} | {:.2} |", templates.len(), uniform / hot);
+
+    /// So many requests' headers, of people who are far from each other.
+    fn templates(&self, count: usize) -> Vec<Template> {
+        let step = self.cookies.len().div_ceil(count);
+        self.cookies.iter().step_by(step).map(|cookies| Template::new(Some(cookies))).collect()
+    }
+
+    /// What a request costs if all are one session's, and if they are anybody's at random.
+    fn nanoseconds_over_bare(&self) -> [f64; 2] {
+        let templates = self.templates(MOST_TEMPLATES);
+        let mut bare = application();
+        let mut layered = self.node.layer.layer(application());
+        let mut over = [Vec::new(), Vec::new()];
+        for round in 0..ROUNDS {
+            for (templates, over) in [&templates[..1], &templates].into_iter().zip(&mut over) {
+                let bare = nanoseconds(&self.runtime, &mut bare, templates, round);
+                over.push(nanoseconds(&self.runtime, &mut layered, templates, round) - bare);
+            }
+        }
+        over.map(|over| median(over.into_iter()))
+    }
 }
 
 /// What two threads, each with its own runtime and router, do in the time that one does one's share.
@@ -147,5 +169,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 const MANY: usize = 10_000;
+/// More than a session takes in the cache.
+const ROOM_FOR_EACH: u64 = 16 << 10;
+const MOST_TEMPLATES: usize = 100_000;
 const ROUNDS: usize = 31;
 const REQUESTS: usize = 10_000;

@@ -126,6 +126,7 @@ fn a_value_of_another_type_is_refused() {
         ("easyauth.session.maxPerUser", "-1", whole),
         ("easyauth.session.maxPerUser", "5000000000", whole),
         ("easyauth.tokenStore.revalidateSeconds", r#""5""#, whole),
+        ("easyauth.tokenStore.cacheMebibytes", r#""256 MiB""#, whole),
         ("globalValidation.unauthenticatedClientAction", "5", actions),
         ("globalValidation.unauthenticatedClientAction", "-1", actions),
         ("globalValidation.unauthenticatedClientAction", "0.5", actions),
@@ -145,6 +146,20 @@ fn t_82_a_window_beyond_all_bounds_is_refused() {
     refused(
         &file("login.tokenStore.tokenRefreshExtensionHours", "1000000"),
         "login.tokenStore.tokenRefreshExtensionHours: must be at most 87600 hours",
+    );
+}
+
+#[test]
+fn what_is_remembered_is_bounded_in_time_and_has_room() {
+    refused(
+        &file("easyauth.tokenStore.revalidateSeconds", "3601"),
+        "easyauth.tokenStore.revalidateSeconds: must be at most 3600: so long may a session live \
+         that has ended elsewhere",
+    );
+    refused(
+        &file("easyauth.tokenStore.cacheMebibytes", "0"),
+        "easyauth.tokenStore.cacheMebibytes: must be at least 1: what is not remembered is loaded \
+         on every request",
     );
 }
 

@@ -274,9 +274,18 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long another process may take to notice that a session has ended. 5 seconds unless set.
+    /// How long another process may take to notice that a session has ended. 5 seconds unless set,
+    /// and at most an hour.
     pub fn revalidate_after(mut self, bound: Duration) -> Self {
         self.session.revalidate = bound;
+        self
+    }
+
+    /// How much memory may be used to remember sessions, in bytes; when it is full, those that are
+    /// used least are loaded from the token store again. A user takes about 5 to 10 kB. 256 MiB
+    /// unless set, and at least 1 MiB. A quarter as much again is for the cookies that were opened.
+    pub fn cache_capacity(mut self, bytes: u64) -> Self {
+        self.session.cache_capacity = bytes;
         self
     }
 

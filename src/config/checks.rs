@@ -105,6 +105,7 @@ impl ConfigBuilder {
 
     fn check_limits(&self) -> Result<(), ConfigError> {
         let SessionSettings { lifetime, absolute, window, most_per_user, .. } = self.session;
+        let SessionSettings { revalidate, cache_capacity, .. } = self.session;
         let fixed = if let SessionLifetime::Fixed(fixed) = lifetime { fixed } else { absolute };
         for (setting, value, most) in [
             ("login.cookieExpiration.timeToExpiration", fixed, MAX_LIFETIME),
@@ -123,6 +124,15 @@ impl ConfigBuilder {
         if most_per_user == 0 {
             let problem = "must be at least 1: a user needs a session to be signed in";
             return Err(ConfigError::new("easyauth.session.maxPerUser", problem));
+        }
+        if revalidate > MAX_REVALIDATE {
+            let problem =
+                "must be at most 3600: so long may a session live that has ended elsewhere";
+            return Err(ConfigError::new("easyauth.tokenStore.revalidateSeconds", problem));
+        }
+        if cache_capacity < MIN_CACHE {
+            let problem = "must be at least 1: what is not remembered is loaded on every request";
+            return Err(ConfigError::new("easyauth.tokenStore.cacheMebibytes", problem));
         }
         if self.app_id.len() > MAX_APP_ID {
             let problem = format!("must have at most {MAX_APP_ID} bytes");
@@ -242,6 +252,8 @@ fn setting_of(provider: &str) -> String {
 const MAX_KEYS: usize = 4;
 /// Ten years. Longer ones are mistakes, and the day in a seal must reach back that far.
 const MAX_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
+const MAX_REVALIDATE: Duration = Duration::from_secs(3_600);
+const MIN_CACHE: u64 = 1 << 20;
 const MAX_LOGIN: Duration = Duration::from_secs(86_400);
 /// What follows `/.auth/login/` beside providers' names.
 const FIXED_WORDS: [&str; 3] = ["done", "complete", "iframereceiver"];

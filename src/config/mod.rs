@@ -149,6 +149,8 @@ pub(crate) struct SessionSettings {
     pub(crate) most_per_user: usize,
     /// How long an ended session may live in another process's cache.
     pub(crate) revalidate: Duration,
+    /// Memory for what is known of sessions without asking the token store, in bytes.
+    pub(crate) cache_capacity: u64,
     /// Whether active users' tokens are refreshed before they expire.
     pub(crate) refresh_ahead: bool,
     /// Whether a session token is refused once it has been followed by a newer one.
@@ -193,6 +195,7 @@ impl Default for SessionSettings {
             window: Duration::from_secs(72 * 3_600),
             most_per_user: 100,
             revalidate: Duration::from_secs(5),
+            cache_capacity: 256 << 20,
             refresh_ahead: true,
             strict_rotation: false,
         }

@@ -131,7 +131,7 @@ impl RelyingParty {
             spent: SpentLogins::default(),
             flights: Flights::default(),
             failures: Cache::new(MOST_FAILURES),
-            opened_cookies: OpenedCookies::default(),
+            opened_cookies: OpenedCookies::new(settings.session.cache_capacity / 4),
             config,
         }));
         relying_party.open_without_io();

@@ -34,6 +34,11 @@ struct OpenedCookie {
 }
 
 impl OpenedCookies {
+    /// Remembers cookies in so many bytes of memory: the least used go when it is full.
+    pub(super) fn new(capacity: u64) -> Self {
+        Self(Cache::with_weighter(EXPECTED, capacity, ByWeight))
+    }
+
     /// What the cookie of this value says; `decode` opens it if it is not known.
     pub(super) fn open(
         &self,
@@ -57,12 +62,6 @@ impl OpenedCookies {
     }
 }
 
-impl Default for OpenedCookies {
-    fn default() -> Self {
-        Self(Cache::with_weighter(EXPECTED, BYTES, ByWeight))
-    }
-}
-
 /// Counts what an opened cookie takes, in bytes.
 #[derive(Clone, Debug)]
 struct ByWeight;
@@ -78,8 +77,6 @@ impl Weighter<Ending, Arc<OpenedCookie>> for ByWeight {
 }
 
 const EXPECTED: usize = 16_384;
-/// Memory for opened cookies; the least used go when it is full.
-const BYTES: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_same_bytes_are_opened_once_a_day() {
-        let (cookies, times) = (OpenedCookies::default(), Cell::new(0));
+        let (cookies, times) = (OpenedCookies::new(1 << 20), Cell::new(0));
         let open = |now| {
             let decode = || {
                 times.set(times.get() + 1);
@@ -124,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_differs_in_one_byte_is_another_cookie() {
-        let cookies = OpenedCookies::default();
+        let cookies = OpenedCookies::new(1 << 20);
         cookies.open(VALUE, NOW, || Some(cookie()));
 
         for position in 0..VALUE.len() {

@@ -81,8 +81,8 @@ pub(crate) enum Age {
 impl Records {
     pub(super) fn new(config: Config, store: Arc<dyn TokenStore>) -> Self {
         // Whatever its scope: two layers of one process may share a store too.
-        let bound = config.settings().session.revalidate;
-        let cache = Cache::with_weighter(EXPECTED_USERS, CACHE_BYTES, ByWeight);
+        let SessionSettings { revalidate: bound, cache_capacity, .. } = config.settings().session;
+        let cache = Cache::with_weighter(EXPECTED_USERS, cache_capacity, ByWeight);
         let inner = Inner {
             sweep_due: AtomicU64::new(config.settings().clock.monotonic().as_secs() + FIRST_SWEEP),
             config,
@@ -381,7 +381,5 @@ impl Weighter<UserKey, Arc<CachedRecord>> for ByWeight {
 const FIRST_SWEEP: u64 = 60;
 const SWEEP_EVERY: u64 = 3_600;
 const EXPECTED_USERS: usize = 16_384;
-/// Memory for cached records; the least used go when it is full.
-const CACHE_BYTES: u64 = 256 << 20;
 /// How often a change is tried again when others keep changing the same record.
 const MOST_ATTEMPTS: usize = 16;

@@ -17,6 +17,33 @@ where
     S: Service<Request<Body>, Response = Response<B>> + Clone,
     S::Error: Debug,
 {
+    headers(&sign_in(app, start).await)
+}
+
+/// The same for us, so many times as the session is refreshed: each time with another cookie, that
+/// has never been sent.
+pub async fn refreshed<S, B>(app: &S, start: &str, times: usize) -> Vec<HeaderMap>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Debug,
+{
+    let mut cookies = sign_in(app, start).await;
+    let refresh = Url::parse(ORIGIN).unwrap().join("/.auth/refresh").unwrap();
+    let mut fresh = Vec::with_capacity(times);
+    for _ in 0..times {
+        let response = visit(app, &refresh, &headers(&cookies)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        keep(&mut cookies, response.headers());
+        fresh.push(headers(&cookies));
+    }
+    fresh
+}
+
+async fn sign_in<S, B>(app: &S, start: &str) -> BTreeMap<String, String>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Debug,
+{
     let mut cookies = BTreeMap::new();
     let mut next = Some(Url::parse(ORIGIN).unwrap().join(start).unwrap());
     while let Some(here) = next {
@@ -31,7 +58,7 @@ where
         // The page after the sign-in need not be visited.
         next = location.filter(|to| to != "/").map(|to| here.join(&to).unwrap());
     }
-    headers(&cookies)
+    cookies
 }
 
 /// The status that the application answers `headers` with.

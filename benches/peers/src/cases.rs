@@ -1,4 +1,5 @@
-//! The application, bare and behind each of the layers.
+//! The application, bare and behind each of the layers. Where one tells who asks, the handler takes
+//! that.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,8 +24,9 @@ use axum_oidc_client::logout::handle_default_logout::DefaultLogoutHandler;
 use easyauth::dev_idp::DevIdp;
 use easyauth::provider::OpenIdConnect;
 use easyauth::store::MemoryStore;
-use easyauth::{Config, EasyAuth, EasyAuthLayer, Key};
+use easyauth::{Config, EasyAuth, EasyAuthLayer, Key, Principal};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, ServiceBuilder};
 use tower_http::set_header::SetRequestHeaderLayer;
 
@@ -41,23 +43,45 @@ pub fn bare() -> Router {
     Router::new().route("/", hello())
 }
 
-/// Eight headers set by the layers that tower-http has for it. Nobody is authenticated.
+/// Eight headers, with values as long as ours.
+fn headers() -> [(HeaderName, HeaderValue); 8] {
+    [
+        ("x-ms-client-principal", 600),
+        ("x-ms-client-principal-id", 36),
+        ("x-ms-client-principal-name", 20),
+        ("x-ms-client-principal-idp", 3),
+        ("x-ms-token-dev-id-token", 800),
+        ("x-ms-token-dev-access-token", 800),
+        ("x-ms-token-dev-expires-on", 28),
+        ("x-ms-token-dev-refresh-token", 60),
+    ]
+    .map(|(name, length)| {
+        (HeaderName::from_static(name), HeaderValue::try_from("x".repeat(length)).unwrap())
+    })
+}
+
+/// The floor: eight headers inserted in a loop, as the outermost service. Nobody is authenticated.
+pub fn inject() -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone
+{
+    let headers: Arc<[_]> = Arc::new(headers());
+    ServiceBuilder::new()
+        .map_request(move |mut request: Request<Body>| {
+            request.headers_mut().reserve(headers.len());
+            for (name, value) in headers.iter() {
+                request.headers_mut().insert(name.clone(), value.clone());
+            }
+            request
+        })
+        .service(bare())
+}
+
+/// The same by the layers that tower-http has for it.
 pub fn eight_headers()
 -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone {
-    let header = |name, length: usize| {
-        let value = HeaderValue::try_from("x".repeat(length)).unwrap();
-        SetRequestHeaderLayer::overriding(HeaderName::from_static(name), value)
-    };
-    ServiceBuilder::new()
-        .layer(header("x-ms-client-principal", 600))
-        .layer(header("x-ms-client-principal-id", 36))
-        .layer(header("x-ms-client-principal-name", 20))
-        .layer(header("x-ms-client-principal-idp", 3))
-        .layer(header("x-ms-token-dev-id-token", 800))
-        .layer(header("x-ms-token-dev-access-token", 800))
-        .layer(header("x-ms-token-dev-expires-on", 28))
-        .layer(header("x-ms-token-dev-refresh-token", 60))
-        .service(bare())
+    let [a, b, c, d, e, f, g, h] =
+        headers().map(|(name, value)| SetRequestHeaderLayer::overriding(name, value));
+    let layers = ServiceBuilder::new().layer(a).layer(b).layer(c).layer(d);
+    layers.layer(e).layer(f).layer(g).layer(h).service(bare())
 }
 
 fn hello() -> MethodRouter {
@@ -81,18 +105,19 @@ pub fn easyauth(provider: &DevIdp) -> EasyAuth<Router> {
                 "offline_access",
             ]),
         );
-    EasyAuthLayer::new(config.build().unwrap()).layer(bare())
+    let hello = async |_: Principal| "hello";
+    EasyAuthLayer::new(config.build().unwrap()).layer(Router::new().route("/", get(hello)))
 }
 
 /// The id of a session in an encrypted cookie, and a handler that asks who it is.
 pub fn tower_sessions() -> Router {
     use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::Key};
 
-    let hello = async |session: Session| match session.get::<String>("user").await {
+    let hello = async |session: Session| match session.get::<User>("user").await {
         Ok(Some(_)) => "hello".into_response(),
         _ => StatusCode::UNAUTHORIZED.into_response(),
     };
-    let login = async |session: Session| session.insert("user", "alice").await.unwrap();
+    let login = async |session: Session| session.insert("user", User::alice()).await.unwrap();
     Router::new()
         .route("/", get(hello))
         .route("/login", get(login))
@@ -107,8 +132,13 @@ pub fn axum_login() -> Router {
         session.login(&user).await.unwrap();
     };
     let sessions = SessionManagerLayer::new(MemoryStore::default());
-    let users = Users(Arc::new(HashMap::from([(1, User)])));
-    bare()
+    let users = Users(Arc::new(HashMap::from([(1, User::alice())])));
+    let hello = async |session: axum_login::AuthSession<Users>| match session.user {
+        Some(_) => "hello".into_response(),
+        None => StatusCode::UNAUTHORIZED.into_response(),
+    };
+    Router::new()
+        .route("/", get(hello))
         .route_layer(login_required!(Users))
         .route("/login", get(login))
         .layer(AuthManagerLayerBuilder::new(users, sessions).build())
@@ -117,14 +147,25 @@ pub fn axum_login() -> Router {
 #[derive(Clone, Debug)]
 struct Users(Arc<HashMap<i64, User>>);
 
-#[derive(Clone, Debug)]
-struct User;
+/// What applications want to know of whoever asks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct User {
+    id: i64,
+    name: String,
+    email: String,
+}
+
+impl User {
+    fn alice() -> Self {
+        Self { id: 1, name: "Alice".to_owned(), email: "alice@example.com".to_owned() }
+    }
+}
 
 impl AuthUser for User {
     type Id = i64;
 
     fn id(&self) -> i64 {
-        1
+        self.id
     }
 
     fn session_auth_hash(&self) -> &[u8] {

@@ -103,7 +103,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         "publicOrigin": "https://app.example",
         "stateDirectory": "/var/lib/app/.auth", "appId": "shop",
         "keys": {"encryptionSettingNames": ["NEW", "OLD"], "signingSettingNames": ["SIGN"], "userIdKeySettingName": "USER"},
-        "tokenStore": {"kind": "file", "revalidateSeconds": 7},
+        "tokenStore": {"kind": "file", "revalidateSeconds": 7, "cacheMebibytes": 2},
         "session": {"absoluteLifetime": "30.00:00:00", "maxPerUser": 5, "refreshAhead": true, "strictRotation": true}
     }"#;
     let keys = [1, 2, 3, 4].map(hex_key);
@@ -126,6 +126,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         assert_eq!(settings.keys.signing[0].bytes()[0], 3);
         assert_eq!(settings.keys.user_id.as_ref().unwrap().bytes()[0], 4);
         assert_eq!(settings.session.revalidate, secs(7));
+        assert_eq!(settings.session.cache_capacity, 2 << 20);
         assert_eq!(settings.session.absolute, secs(30 * 86_400));
         assert_eq!(settings.session.most_per_user, 5);
     }

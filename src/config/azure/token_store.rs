@@ -86,6 +86,9 @@ pub(super) fn read_kind(
     if let Some(seconds) = section.whole_number("revalidateSeconds")? {
         builder.session.revalidate = Duration::from_secs(seconds.into());
     }
+    if let Some(mebibytes) = section.whole_number("cacheMebibytes")? {
+        builder.session.cache_capacity = u64::from(mebibytes) << 20;
+    }
     Ok(kind.flatten())
 }
 

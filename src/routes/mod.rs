@@ -16,6 +16,7 @@ mod onward;
 pub(crate) mod page;
 mod parameters;
 mod posted;
+mod preflight;
 mod redeem;
 mod refresh;
 mod refuse;

@@ -27,6 +27,8 @@ pub enum Fault {
     Setup,
     /// Something that we depend on does not answer; later it may.
     Unavailable,
+    /// Who the user is: they are known, and not admitted.
+    User,
     /// What the browser sent is not what we sent it away with, or comes too late.
     UserAgent,
 }
@@ -39,6 +41,7 @@ impl Fault {
             Self::Provider => StatusCode::BAD_GATEWAY,
             Self::Setup => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::User => StatusCode::FORBIDDEN,
             Self::UserAgent => StatusCode::BAD_REQUEST,
         }
     }
@@ -68,6 +71,8 @@ pub(crate) enum Kind {
     Jwk(#[from] JwkError),
     #[error("the login was begun by somebody else than who is signed in now")]
     OtherUser,
+    #[error("the provider's authorization policy does not admit the user")]
+    NotAdmitted,
     #[error("the provider sent no id_token; is `openid` among its scopes")]
     NoIdToken,
     #[error("the login is not one that this browser has begun, or took too long")]
@@ -101,6 +106,7 @@ impl Error {
             Kind::Callback(_) | Kind::NoSuchLogin | Kind::OtherUser | Kind::SpentLogin => {
                 Fault::UserAgent
             }
+            Kind::NotAdmitted => Fault::User,
             Kind::Config(_) | Kind::Random(_) | Kind::SessionCookie(_) => Fault::Setup,
             Kind::Discovery(_)
             | Kind::IdToken(_)
@@ -124,6 +130,7 @@ impl Error {
     pub fn sub_status(&self) -> SubStatus {
         match (&*self.0, self.fault()) {
             (Kind::IdToken(_), _) => SubStatus::InvalidToken,
+            (Kind::NotAdmitted, _) => SubStatus::AuthorizationCheckFailed,
             (Kind::Store(_) | Kind::Random(_), _) => SubStatus::InternalModuleFailure,
             (_, Fault::Setup) => SubStatus::ConfigurationError,
             _ => SubStatus::LoginProtocolError,

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -35,8 +35,8 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            // A session vouched for the request: its answer is for one pair of eyes.
-            vouched: bool,
+            // The header that vouched for the request: its answer is for one pair of eyes.
+            vouched: Option<&'static str>,
         },
         /// We have answered.
         Answer { response: Option<Response<Bytes>> },
@@ -54,6 +54,8 @@ pin_project! {
 pub(crate) struct Waiting<S, ReqBody> {
     pub(crate) service: S,
     pub(crate) request: Request<ReqBody>,
+    /// Whether its `Authorization` is not for the application to see unless it is proved.
+    pub(crate) unproven: bool,
 }
 
 impl<S, ReqBody> ResponseFuture<S, ReqBody>
@@ -62,12 +64,12 @@ where
 {
     /// The application's answer to anybody.
     pub(crate) const fn inner(future: S::Future) -> Self {
-        Self { state: State::Inner { future, vouched: false } }
+        Self { state: State::Inner { future, vouched: None } }
     }
 
-    /// The application's answer to somebody whom a session vouches for.
-    pub(crate) const fn vouched(future: S::Future) -> Self {
-        Self { state: State::Inner { future, vouched: true } }
+    /// The application's answer to somebody whom the request's header `by` vouches for.
+    pub(crate) const fn vouched(future: S::Future, by: &'static str) -> Self {
+        Self { state: State::Inner { future, vouched: Some(by) } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
@@ -98,8 +100,8 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Inner { future, vouched } => {
                     let mut response = ready!(future.poll(context))?;
-                    if *vouched {
-                        wire::header::keep_private(response.headers_mut());
+                    if let Some(by) = *vouched {
+                        wire::header::keep_private(response.headers_mut(), by);
                     }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
@@ -130,12 +132,20 @@ where
     S: Service<Request<ReqBody>>,
 {
     match (verdict, waiting) {
-        (Verdict::Admit(known), Some(Waiting { mut service, mut request })) => {
+        (Verdict::Admit(known), Some(Waiting { mut service, mut request, unproven })) => {
             match &known {
                 Some(known) => known.introduce(&mut request),
-                None => wire::session_token::strip(request.headers_mut()),
+                None => {
+                    wire::session_token::strip(request.headers_mut());
+                    if unproven {
+                        request.headers_mut().remove(header::AUTHORIZATION);
+                    }
+                }
             }
-            State::Inner { future: service.call(request), vouched: known.is_some() }
+            State::Inner {
+                future: service.call(request),
+                vouched: known.map(|known| known.vouched_by()),
+            }
         }
         (Verdict::Answer(response), _) => State::Answer { response: Some(response) },
         (Verdict::Admit(_) | Verdict::SignIn, _) => State::Answer { response: None },

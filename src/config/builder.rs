@@ -44,6 +44,7 @@ pub struct ConfigBuilder {
     pub(super) unauthenticated: Option<Unauthenticated>,
     pub(super) excluded_paths: Vec<String>,
     pub(super) require_https: bool,
+    pub(super) resource_scopes: Option<Vec<String>>,
     pub(super) token_store: StoreChoice,
     pub(super) state_directory: Option<PathBuf>,
     pub(super) keys: Keys,
@@ -68,6 +69,7 @@ impl Default for ConfigBuilder {
             unauthenticated: None,
             excluded_paths: Vec::new(),
             require_https: true,
+            resource_scopes: None,
             token_store: StoreChoice::File(None),
             state_directory: None,
             keys: Keys::default(),
@@ -172,6 +174,21 @@ impl ConfigBuilder {
     /// there is nothing to send them to.
     pub fn require_https(mut self, required: bool) -> Self {
         self.require_https = required;
+        self
+    }
+
+    /// Tells clients where to get a token for us, by protected resource metadata (RFC 9728) at
+    /// `/.well-known/oauth-protected-resource` and below, to which every 401 points. Not unless set
+    /// (`WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES`).
+    ///
+    /// `scopes` are those to ask for, such as `api://my-app/read`. It names the providers that
+    /// [accept bearer tokens](crate::provider::OpenIdConnect::accept_bearer_tokens), of which there
+    /// must be one.
+    pub fn protected_resource_metadata<S: Into<String>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.resource_scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 

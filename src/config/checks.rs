@@ -40,6 +40,7 @@ pub(super) fn check(builder: ConfigBuilder) -> Result<Settings, ConfigError> {
     } else {
         Unauthenticated::RedirectToLogin
     });
+    check_resource(builder.resource_scopes.as_deref(), &providers)?;
     let redirect_to = check_redirect(builder.redirect_to, &providers, unauthenticated)?;
     Ok(Settings {
         enabled: builder.enabled,
@@ -52,6 +53,7 @@ pub(super) fn check(builder: ConfigBuilder) -> Result<Settings, ConfigError> {
         unauthenticated,
         excluded,
         require_https: builder.require_https,
+        resource_scopes: builder.resource_scopes,
         token_store: builder.token_store,
         state_directory: builder.state_directory,
         keys: builder.keys,
@@ -179,6 +181,7 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
              have the provider make one of at least 32 random bytes",
         );
     }
+    check_bearer(provider)?;
     if max_age(&provider.login_parameters) == Some(None) {
         return fail("login.loginParameterNames", "max_age must be a number of seconds");
     }
@@ -197,6 +200,19 @@ fn check_provider(provider: &OpenIdConnect) -> Result<ProviderId, ConfigError> {
         return fail(&format!("registration.openIdConnectConfiguration.{member}"), problem);
     }
     Ok(id)
+}
+
+fn check_bearer(provider: &OpenIdConnect) -> Result<(), ConfigError> {
+    let Some(audiences) = &provider.bearer_audiences else { return Ok(()) };
+    let problem = if provider.id_tokens_signed_with_secret {
+        "bearer tokens need a provider that signs with published keys, and this one signs with the \
+         client secret; leave it out"
+    } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+        "must name whom tokens are for, such as api://my-app, or our client id for ID tokens"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::new(validation_of(&provider.name, "allowedAudiences"), problem))
 }
 
 /// Reads the name of a provider.
@@ -236,6 +252,29 @@ fn check_redirect(
     }
 }
 
+fn check_resource(
+    scopes: Option<&[String]>,
+    providers: &[(ProviderId, OpenIdConnect)],
+) -> Result<(), ConfigError> {
+    let Some(scopes) = scopes else { return Ok(()) };
+    let fail = |problem: &str| Err(ConfigError::new("easyauth.protectedResource.scopes", problem));
+    // RFC 6749 §3.3.
+    let is_scope = |scope: &String| {
+        let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        !scope.is_empty() && scope.bytes().all(allowed)
+    };
+    if !scopes.iter().all(is_scope) {
+        return fail("each must be one scope, such as api://my-app/read");
+    }
+    if providers.iter().all(|(_, provider)| provider.bearer_audiences.is_none()) {
+        return fail(
+            "there is no provider whose tokens could be used; set allowedAudiences of one, or leave \
+             it (and WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES) out",
+        );
+    }
+    Ok(())
+}
+
 fn check_logout_path(path: String) -> Result<String, ConfigError> {
     if path.starts_with('/') && crate::path::is_canonical(&path) {
         return Ok(path);
@@ -247,6 +286,11 @@ fn check_logout_path(path: String) -> Result<String, ConfigError> {
 fn setting_of(provider: &str) -> String {
     let name: String = provider.chars().filter(|c| !c.is_control()).take(64).collect();
     format!("identityProviders.customOpenIdConnectProviders.{name}")
+}
+
+fn validation_of(provider: &str, member: &str) -> String {
+    let name: String = provider.chars().filter(|c| !c.is_control()).take(64).collect();
+    format!("easyauth.providers.{name}.validation.{member}")
 }
 
 const MAX_KEYS: usize = 4;

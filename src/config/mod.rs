@@ -102,6 +102,8 @@ pub(crate) struct Settings {
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) excluded: PathPatterns,
     pub(crate) require_https: bool,
+    /// The scopes in the protected resource metadata, if there are such.
+    pub(crate) resource_scopes: Option<Vec<String>>,
     pub(crate) token_store: StoreChoice,
     pub(crate) state_directory: Option<PathBuf>,
     pub(crate) keys: Keys,

@@ -220,12 +220,7 @@ fn check_authorized_party(
 }
 
 fn check_subject(claims: &Object) -> Result<Subject, IdTokenError> {
-    claims
-        .text("sub")
-        .filter(|subject| (1..=MAX_SUBJECT_BYTES).contains(&subject.len()))
-        .filter(|subject| subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
-        .map(Subject::new)
-        .ok_or(IdTokenError::SubjectInvalid)
+    jwt::subject(claims).ok_or(IdTokenError::SubjectInvalid)
 }
 
 fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
@@ -331,7 +326,6 @@ pub(crate) const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// How long ago a token may have been issued that is handed to us only now.
 const MAX_AGE_OF_TOKEN: Duration = Duration::from_secs(600);
-const MAX_SUBJECT_BYTES: usize = 255;
 /// The header types of an ID token. Others, such as `at+jwt`, are for other purposes.
 const TYPES: [&str; 1] = ["JWT"];
 

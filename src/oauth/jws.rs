@@ -46,6 +46,14 @@ pub(crate) fn verify(
     Ok(Verified { algorithm: header.algorithm, claims })
 }
 
+/// Whom a document names as its issuer, **unchecked**: only to choose whose keys to check it with.
+/// `None` if it is no signed document, or names nobody.
+pub(crate) fn claimed_issuer(token: &str) -> Option<String> {
+    let compact = Compact::split(token).ok()?;
+    let claims = json::object(&compact.payload).ok()?;
+    claims.text("iss").map(str::to_owned)
+}
+
 /// What a provider has signed. Only [`verify`] makes one, so claims without a checked signature
 /// cannot be had.
 #[derive(Debug)]

@@ -18,10 +18,11 @@ use crate::wire;
 use crate::wire::header::IdentityHeaders;
 use crate::wire::session::Presented;
 
-/// Somebody with a session.
+/// Somebody whom a credential vouches for.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    pub(crate) credential: Credential,
+    /// What names their session; `None` if they have none, for a bearer token says who they are.
+    pub(crate) session: Option<Credential>,
     pub(crate) prepared: Arc<Prepared>,
 }
 
@@ -44,6 +45,33 @@ impl Prepared {
 }
 
 impl Known {
+    fn in_session(credential: Credential, prepared: &Arc<Prepared>) -> Self {
+        Self { session: Some(credential), prepared: Arc::clone(prepared) }
+    }
+
+    pub(super) fn by_bearer(prepared: &Arc<Prepared>) -> Self {
+        Self { session: None, prepared: Arc::clone(prepared) }
+    }
+
+    /// The name of the request header that vouches for them.
+    pub(crate) const fn vouched_by(&self) -> &'static str {
+        match &self.session {
+            Some(credential) => credential.header(),
+            None => "authorization",
+        }
+    }
+
+    /// Whether browsers send what vouches for them by themselves, whichever site has them make the
+    /// request.
+    pub(crate) fn is_ambient(&self) -> bool {
+        self.session.is_some_and(|credential| credential.is_ambient())
+    }
+
+    pub(super) fn is_same_user(&self, other: &Self) -> bool {
+        let (one, other) = (&self.prepared.principal, &other.prepared.principal);
+        one.provider() == other.provider() && one.user_id() == other.user_id()
+    }
+
     /// Tells the application who asks.
     pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
         self.prepared.headers.set(request.headers_mut());
@@ -82,6 +110,13 @@ pub(crate) enum Recognised {
 impl RelyingParty {
     /// Looks at the credentials of a request without waiting for anything.
     pub(crate) fn recognise(&self, request: &HeaderMap) -> Recognised {
+        if self.accepts_bearer {
+            return self.recognise_with_bearer(request);
+        }
+        self.recognise_session(request)
+    }
+
+    pub(super) fn recognise_session(&self, request: &HeaderMap) -> Recognised {
         let Some(opened) = self.config.opened_already() else {
             let sent = Credential::is_sent(request);
             return if sent { Recognised::Unsettled } else { Recognised::Unknown(Unknown::Nobody) };
@@ -100,7 +135,9 @@ impl RelyingParty {
         now: Timestamp,
     ) -> Recognised {
         match (prepared, self.records.get()) {
-            (Some(prepared), Some(None)) => Recognised::Known(Known { credential, prepared }),
+            (Some(prepared), Some(None)) => {
+                Recognised::Known(Known::in_session(credential, &prepared))
+            }
             (None, Some(Some(records))) => self.recall(credential, records, now),
             (_, None) => Recognised::Unsettled,
             // It was made when the token store was on and is off now, or the reverse.
@@ -108,8 +145,19 @@ impl RelyingParty {
         }
     }
 
-    /// Looks at the credentials of a request, and asks the token store where only it knows.
+    /// Looks at the credentials of a request, and asks the token store where only it knows, or the
+    /// provider.
     pub(crate) async fn authenticate(
+        &self,
+        request: &HeaderMap,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        if self.accepts_bearer {
+            return self.authenticate_with_bearer(request).await;
+        }
+        self.authenticate_session(request).await
+    }
+
+    pub(super) async fn authenticate_session(
         &self,
         request: &HeaderMap,
     ) -> Result<Result<Known, Unknown>, Error> {
@@ -283,7 +331,7 @@ impl RelyingParty {
         if let Err(unknown) = self.check_rotation(&credential, &cached) {
             return Recognised::Unknown(unknown);
         }
-        let known = Known { credential, prepared: Arc::clone(prepared) };
+        let known = Known::in_session(credential, prepared);
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
         }
@@ -318,7 +366,7 @@ impl RelyingParty {
 
     fn find(&self, credential: Credential, cached: &CachedRecord) -> Option<Known> {
         let prepared = cached.prepared(credential.session().session, self.now())?;
-        Some(Known { credential, prepared: Arc::clone(prepared) })
+        Some(Known::in_session(credential, prepared))
     }
 }
 

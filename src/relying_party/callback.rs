@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::documents::Sender;
 use super::sign_in::{Issued, Proof, SignIn};
 use super::{Provider, RelyingParty};
 use crate::config::Opened;
@@ -180,7 +181,7 @@ impl RelyingParty {
             max_age: pending.max_age.map(Duration::from_secs),
             ..self.expected(provider, metadata, tokens)
         };
-        self.verified(provider, metadata, |keys, algorithms| {
+        self.verified(Sender::Provider, provider, metadata, |keys, algorithms| {
             id_token::verify(token.expose(), keys, algorithms, &expected)
         })
         .await
@@ -210,9 +211,10 @@ impl RelyingParty {
 
     /// Verifies with the secret that the provider signs with, if it is configured so. Else with its
     /// keys, and once again with newly fetched ones if the one wanted is not among them: the
-    /// provider may have changed its keys since.
+    /// provider may have changed its keys since. What is to be verified came from `sender`.
     pub(super) async fn verified(
         &self,
+        sender: Sender,
         provider: &Provider,
         metadata: &Metadata,
         verify: impl Fn(Keys<'_>, &[Algorithm]) -> Result<IdToken, IdTokenError>,
@@ -226,7 +228,7 @@ impl RelyingParty {
         let verify = |keys: Arc<KeySet>| verify(Keys::Published(&keys), &algorithms);
         match verify(self.keys(provider, metadata).await?) {
             Err(IdTokenError::Signature(JwsError::NoMatchingKey)) => {
-                Ok(verify(self.keys_again(provider, metadata).await?)?)
+                Ok(verify(self.keys_again(sender, provider, metadata).await?)?)
             }
             verified => Ok(verified?),
         }

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use super::documents::Sender;
 use super::sign_in::{Issued, Proof, SignIn};
 use super::{Provider, RelyingParty};
 use crate::error::{Error, Kind};
@@ -25,7 +26,7 @@ impl RelyingParty {
             delivery: Delivery::Application,
             ..self.expected(provider, &metadata, &tokens)
         };
-        let verified = self.verified(provider, &metadata, |keys, algorithms| {
+        let verified = self.verified(Sender::Anybody, provider, &metadata, |keys, algorithms| {
             id_token::verify(token.expose(), keys, algorithms, &expected)
         });
         let id_token = verified.await?;

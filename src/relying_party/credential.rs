@@ -28,6 +28,14 @@ impl Credential {
         }
     }
 
+    /// The name of the request header that it comes in.
+    pub(crate) const fn header(&self) -> &'static str {
+        match self {
+            Self::SessionToken(_) => wire::session_token::HEADER,
+            Self::Cookie(_) => "cookie",
+        }
+    }
+
     /// Why a request with it has no session.
     pub(super) const fn refused(&self, why: Refused) -> Unknown {
         match self {
@@ -51,6 +59,23 @@ pub(crate) enum Unknown {
     SessionToken(Refused),
     /// It brought a session cookie that does not do.
     Cookie(Refused),
+    /// It brought a bearer token that does not do, and nothing else counts.
+    Bearer(NoBearer),
+}
+
+/// Why a bearer token does not do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NoBearer {
+    /// It is of none of the providers whose tokens are taken, and no cookie came with it.
+    Foreign,
+    /// Forged, expired, or for somebody else.
+    Refused,
+    /// It is good, and the provider's policy does not admit who holds it.
+    NotAdmitted,
+    /// The session token beside it is another user's.
+    OtherUser,
+    /// There are several.
+    Several,
 }
 
 /// Why a credential does not do.

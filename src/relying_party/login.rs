@@ -91,7 +91,8 @@ impl RelyingParty {
         request: &HeaderMap,
     ) -> Result<Option<(UserKey, SessionId)>, Error> {
         let known = self.authenticate_by_cookie(request).await?;
-        let handle = known.ok().map(|known| *known.credential.session());
+        let handle =
+            known.ok().and_then(|known| known.session).map(|credential| *credential.session());
         Ok(handle.map(|handle| (handle.user, handle.session)))
     }
 

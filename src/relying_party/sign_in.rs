@@ -60,13 +60,17 @@ pub(crate) enum Issued {
 }
 
 impl RelyingParty {
-    /// Begins a session for the user whom `proof` is about.
+    /// Begins a session for the user whom `proof` is about, if the provider's policy admits them.
     pub(super) async fn sign_in(
         &self,
         sign_in: &SignIn<'_>,
         proof: Proof,
     ) -> Result<Issued, Error> {
         let SignIn { provider, issuer, hand_over, .. } = *sign_in;
+        let OpenIdConnect { policy, client_id, .. } = &provider.settings;
+        if !policy.admits_sign_in(client_id, proof.id_token.claims()) {
+            return Err(Kind::NotAdmitted.into());
+        }
         let subject = proof.id_token.subject().clone();
         let user_ids = &self.config.opened().await?.user_ids;
         let user = user_ids.user_key(&provider.id, issuer, &subject);

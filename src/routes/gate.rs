@@ -7,11 +7,11 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, choose, csrf, login, preflight, reply};
+use super::{asker, bearer, choose, csrf, login, preflight, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
 use crate::pending_login::Landing;
-use crate::relying_party::{Known, Refused, RelyingParty, Unknown};
+use crate::relying_party::{Known, NoBearer, Refused, RelyingParty, Unknown};
 use crate::wire;
 
 /// What is to be done with a request.
@@ -27,7 +27,7 @@ pub(crate) enum Verdict {
 /// Decides what happens to a request of somebody known: it goes to the application, unless another
 /// site has sent it.
 pub(crate) fn authenticated(relying_party: &RelyingParty, parts: &Parts, known: Known) -> Verdict {
-    if known.credential.is_ambient() && csrf::forbids(relying_party, parts) {
+    if known.is_ambient() && csrf::forbids(relying_party, parts) {
         return Verdict::Answer(csrf::refuse(relying_party, parts));
     }
     Verdict::Admit(Some(known))
@@ -47,9 +47,7 @@ pub(crate) fn unauthenticated(
     match settings.unauthenticated {
         Unauthenticated::Allow => Verdict::Admit(None),
         // Who sends a token is a program that needs to know that it does no longer do.
-        _ if matches!(unknown, Unknown::SessionToken(_)) => {
-            Verdict::Answer(turn_away(relying_party, parts, unknown))
-        }
+        _ if is_about_token(unknown) => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject401 => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
         Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
@@ -124,7 +122,10 @@ pub(super) fn unauthorized(
     parts: &Parts,
     unknown: Unknown,
 ) -> Response<Bytes> {
-    let (reason, sub_status) = reason(unknown);
+    let (reason, sub_status) = match reason(unknown) {
+        Ok(reason) => reason,
+        Err(why) => return bearer::refuse(relying_party, parts, why),
+    };
     let explanation = Explanation {
         reason,
         error: "unauthorized",
@@ -138,8 +139,8 @@ pub(super) fn unauthorized(
 }
 
 /// Why a request has no session, and Azure's sub-status for that.
-fn reason(unknown: Unknown) -> (&'static str, SubStatus) {
-    match unknown {
+const fn reason(unknown: Unknown) -> Result<(&'static str, SubStatus), NoBearer> {
+    Ok(match unknown {
         Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
         Unknown::Cookie(Refused::Unreadable) => {
             ("the session cookie does not open", SubStatus::InvalidToken)
@@ -158,6 +159,16 @@ fn reason(unknown: Unknown) -> (&'static str, SubStatus) {
         | Unknown::Cookie(Refused::Ended | Refused::Superseded) => {
             ("the session was ended", SubStatus::SessionTimeout)
         }
+        Unknown::Bearer(why) => return Err(why),
+    })
+}
+
+/// Whether somebody sent a token to be known by, and is not.
+const fn is_about_token(unknown: Unknown) -> bool {
+    match unknown {
+        Unknown::SessionToken(_) => true,
+        Unknown::Bearer(why) => !matches!(why, NoBearer::Foreign),
+        Unknown::Nobody | Unknown::Cookie(_) => false,
     }
 }
 

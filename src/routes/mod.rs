@@ -2,7 +2,9 @@
 //! signed in for. The only code that reads our paths.
 
 mod asker;
+mod bearer;
 mod callback;
+mod challenge;
 mod choose;
 mod client_login;
 mod csrf;
@@ -21,6 +23,7 @@ mod redeem;
 mod refresh;
 mod refuse;
 mod reply;
+mod resource_metadata;
 mod version;
 
 use bytes::Bytes;
@@ -54,6 +57,10 @@ pub(crate) enum Route {
     LogoutDone,
     Me,
     Refresh,
+    /// What clients of the resource at this path need to know.
+    ResourceMetadata {
+        resource: String,
+    },
     Version,
     /// Below our prefix, and nothing of ours: never the application's either.
     None,
@@ -65,6 +72,9 @@ impl Route {
         let settings = relying_party.settings();
         if settings.logout_path.as_deref() == Some(path) {
             return Some(Self::Logout);
+        }
+        if let Some(resource) = resource_metadata::resource_of(relying_party, path) {
+            return Some(Self::ResourceMetadata { resource: resource.to_owned() });
         }
         match settings.api_prefix.place(path) {
             Place::Application => None,
@@ -144,6 +154,9 @@ where
         Route::LogoutDone => done::signed_out(relying_party),
         Route::Me => me::answer(relying_party, &parts).await,
         Route::Refresh => refresh::answer(relying_party, &parts).await,
+        Route::ResourceMetadata { resource } => {
+            resource_metadata::answer(relying_party, &resource, &parts).await
+        }
         Route::Version => version::answer(),
         Route::None => not_found(relying_party, &parts),
     };

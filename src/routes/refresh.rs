@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::refuse::{self, Explanation};
+use super::refuse::{self, Explanation, NOT_ADMITTED};
 use super::{gate, reply};
 use crate::config::StoreChoice;
 use crate::error::SubStatus;
@@ -47,6 +47,10 @@ fn refuse_refresh(
         }
         NotRefreshed::NoRefreshToken => {
             (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_REFRESH_TOKEN)
+        }
+        NotRefreshed::NotAdmitted => {
+            let sub_status = SubStatus::AuthorizationCheckFailed;
+            (StatusCode::FORBIDDEN, sub_status, NOT_ADMITTED)
         }
         NotRefreshed::Refused(_) => {
             (StatusCode::FORBIDDEN, SubStatus::RefreshTokenInvalid, REFUSED)

@@ -126,12 +126,12 @@ impl IdentityHeaders {
     }
 }
 
-/// Sees to it that no shared cache keeps the answer to a request that a session vouched for, and
-/// that a browser's does not show it to who signs in next.
+/// Sees to it that no shared cache keeps the answer to a request that its header `by` vouched for,
+/// and that a browser's does not show it to who signs in next.
 ///
 /// `private` is put in the place of `public` and `s-maxage`; what is stricter stays.
-pub(crate) fn keep_private(response: &mut HeaderMap) {
-    response.append(header::VARY, HeaderValue::from_static("cookie"));
+pub(crate) fn keep_private(response: &mut HeaderMap, by: &'static str) {
+    response.append(header::VARY, HeaderValue::from_static(by));
     if let Entry::Vacant(entry) = response.entry(header::CACHE_CONTROL) {
         entry.insert(HeaderValue::from_static("private"));
         return;
@@ -399,7 +399,7 @@ mod tests {
             if let Some(sent) = sent {
                 response.insert(header::CACHE_CONTROL, HeaderValue::from_static(sent));
             }
-            keep_private(&mut response);
+            keep_private(&mut response, "cookie");
             assert_eq!(response[header::CACHE_CONTROL], expected, "{sent:?}");
             assert_eq!(response[header::VARY], "cookie");
         }

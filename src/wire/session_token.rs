@@ -204,7 +204,7 @@ fn split_at_last_dot(token: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The header that carries the token.
-pub(super) const HEADER: &str = "x-zumo-auth";
+pub(crate) const HEADER: &str = "x-zumo-auth";
 static NAME: HeaderName = HeaderName::from_static(HEADER);
 
 const SID: &str = "sid:";

@@ -281,6 +281,34 @@ impl FakeProvider {
         self.tokens(&mut state, &grant)
     }
 
+    /// An access token for `audience`, as `user` gets one in some other application; `change` makes
+    /// it say something else before it is signed.
+    pub fn access_token(
+        &self,
+        user: &str,
+        audience: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> String {
+        let now = self.clock.unix();
+        let mut claims = json!({
+            "iss": self.issuer,
+            "sub": user,
+            "aud": audience,
+            "exp": now + 3_600,
+            "nbf": now,
+            "iat": now,
+            "azp": "cli",
+            "scp": "read",
+            "name": capitalised(user),
+        });
+        change(&mut claims);
+        let mut state = self.state();
+        let header = json!({"alg": state.key.algorithm, "kid": state.key.kid, "typ": "at+jwt"});
+        let token = state.key.token(&header, &claims);
+        state.issued.push(token.clone());
+        token
+    }
+
     fn issue_code(&self, grant: Grant) -> String {
         let mut state = self.state();
         let code = format!("CODE-{}-{:08}", self.name, state.issued.len());

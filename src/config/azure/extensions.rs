@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::env;
+use super::owned;
 use super::section::Section;
 use super::token_store::{self, Kind};
+use super::validation::Validation;
 use crate::config::env::Environment;
 use crate::config::{ConfigBuilder, ConfigError};
 use crate::provider::ResponseMode;
@@ -26,6 +28,7 @@ pub(super) struct ProviderExtension<'a> {
     pub(super) issuer: Option<&'a str>,
     pub(super) public_client: bool,
     pub(super) response_mode: Option<ResponseMode>,
+    pub(super) validation: Validation,
 }
 
 pub(super) fn read<'a>(
@@ -46,6 +49,10 @@ pub(super) fn read<'a>(
     section.section("keys", |keys| read_keys(keys, environment, builder))?;
     let kind = section.section("tokenStore", |store| token_store::read_kind(store, builder))?;
     section.section("session", |session| read_session(session, builder))?;
+    builder.resource_scopes = section.section("protectedResource", |resource| {
+        let scopes = resource.texts("scopes")?.map(owned);
+        Ok(scopes.or_else(|| environment.list(env::RESOURCE_SCOPES)))
+    })?;
     let mut providers = Vec::new();
     section.each("providers", |name, provider| {
         providers.push(read_provider(name, provider)?);
@@ -119,5 +126,6 @@ fn read_provider<'a>(
         issuer: section.text("issuer")?,
         public_client: section.truth("publicClient")?.unwrap_or(false),
         response_mode: section.choice("responseMode", &modes)?,
+        validation: section.section("validation", Validation::read)?,
     })
 }

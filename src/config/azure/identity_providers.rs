@@ -80,6 +80,9 @@ fn read_provider<'a>(
     if let Some(mode) = extension.and_then(|extension| extension.response_mode) {
         provider = provider.response_mode(mode);
     }
+    if let Some(extension) = extension {
+        provider = extension.validation.apply(provider);
+    }
     Ok(Some(provider))
 }
 

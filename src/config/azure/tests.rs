@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{ConfigBuilder, ConfigError, SessionLifetime, StoreChoice, Unauthenticated};
-use crate::provider::{ClientAuthentication, IssuerSource, OpenIdConnect, ResponseMode};
+use crate::provider::{
+    AuthorizationPolicy, ClientAuthentication, IssuerSource, OpenIdConnect, ResponseMode,
+};
 use crate::store::Scope;
 
 fn read(json: &str, environment: &[(&str, &str)]) -> ConfigBuilder {
@@ -325,6 +327,44 @@ fn what_azure_cannot_say_of_a_provider_stands_in_our_part() {
 
     assert_eq!(provider.response_mode, ResponseMode::FormPost);
     assert!(provider.client_secret.is_none());
+}
+
+#[test]
+fn whose_bearer_tokens_are_taken_and_who_may_come_in_stands_in_our_part() {
+    let read_op = |ours: &str, environment: &[(&str, &str)]| {
+        let json = format!(
+            r#"{{"identityProviders": {{"customOpenIdConnectProviders": {{"op": {{{REGISTRATION}}}}}}},
+                "easyauth": {{"publicOrigin": "https://a.example", "providers": {{"op": {ours}}}}}}}"#
+        );
+        read(&json, &[environment, &[("OP_AUTHENTICATION_SECRET", "s")]].concat())
+    };
+    let validation = r#"{"validation": {
+        "allowedAudiences": ["api://orders"],
+        "defaultAuthorizationPolicy": {
+            "allowedApplications": ["cli"],
+            "allowedPrincipals": {"identities": ["0001"], "groups": ["staff"]}
+        }
+    }}"#;
+    let scopes =
+        [("WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES", "api://orders/read, api://orders/write")];
+    let builder = read_op(validation, &scopes);
+    let policy = AuthorizationPolicy::new()
+        .allowed_applications(["cli"])
+        .allowed_identities(["0001"])
+        .allowed_groups(["staff"]);
+
+    assert_eq!(builder.providers[0].bearer_audiences.as_deref().unwrap(), ["api://orders"]);
+    assert_eq!(builder.providers[0].policy, policy);
+    assert_eq!(
+        builder.resource_scopes.as_deref().unwrap(),
+        ["api://orders/read", "api://orders/write"]
+    );
+    assert!(builder.build().is_ok());
+
+    let silent = read_op("{}", &[]);
+    assert_eq!(silent.providers[0].bearer_audiences, None);
+    assert_eq!(silent.providers[0].policy, AuthorizationPolicy::new());
+    assert_eq!(silent.resource_scopes, None);
 }
 
 #[test]

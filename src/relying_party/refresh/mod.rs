@@ -39,6 +39,8 @@ pub(crate) enum NotRefreshed {
     /// The provider refuses the refresh token, with this error code: withdrawn, expired, or used
     /// by somebody else.
     Refused(String),
+    /// The provider's authorization policy does not admit the user any more.
+    NotAdmitted,
     /// Something failed. The old tokens are kept.
     Failed(Error),
 }
@@ -251,6 +253,7 @@ impl NotRefreshed {
             Self::Ended => "the session was ended meanwhile".to_owned(),
             Self::NoRefreshToken => "the provider issued no refresh token".to_owned(),
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
+            Self::NotAdmitted => "the authorization policy does not admit the user".to_owned(),
             Self::Failed(error) => error.chain(),
         }
     }
@@ -264,10 +267,11 @@ impl NotRefreshed {
                  access_type=offline"
             }
             Self::Refused(_) => "only a new sign-in helps",
+            Self::NotAdmitted => "the user or the policy has to be changed",
             Self::Failed(error) => match error.fault() {
                 Fault::Setup => "correct the client's settings, here or at the provider",
                 Fault::Provider => "it is for the provider to answer correctly",
-                Fault::Unavailable | Fault::UserAgent => "it is tried again",
+                Fault::Unavailable | Fault::User | Fault::UserAgent => "it is tried again",
             },
         }
     }

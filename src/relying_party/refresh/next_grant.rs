@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 
+use super::super::documents::Sender;
 use super::super::{Provider, RelyingParty};
 use super::{NotRefreshed, broken_off};
 use crate::error::{Error, Kind};
@@ -57,6 +58,13 @@ impl RelyingParty {
     ) -> Result<Grant, NotRefreshed> {
         let earlier = &record.grant;
         let id_token = self.verify_refreshed(provider, metadata, record, &tokens).await?;
+        let Provider { settings, .. } = provider;
+        let admits = |id_token: &IdToken| {
+            settings.policy.admits_sign_in(&settings.client_id, id_token.claims())
+        };
+        if !id_token.as_ref().is_none_or(admits) {
+            return Err(NotRefreshed::NotAdmitted);
+        }
         let stated = id_token.as_ref().map(|id_token| {
             let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
             let subject = id_token.subject().as_str();
@@ -99,7 +107,7 @@ impl RelyingParty {
             return Ok(None);
         };
         let expected = self.expected(provider, metadata, tokens);
-        let verified = self.verified(provider, metadata, |keys, algorithms| {
+        let verified = self.verified(Sender::Provider, provider, metadata, |keys, algorithms| {
             refreshed::verify(token.expose(), keys, algorithms, &expected, original)
         });
         match verified.await {

@@ -31,6 +31,11 @@ pub(super) struct VerifiedToken {
 }
 
 impl VerifiedTokens {
+    /// Remembers tokens in so many bytes of memory: the least used go when it is full.
+    pub(super) fn new(capacity: u64) -> Self {
+        Self(Cache::with_weighter(EXPECTED, capacity, ByWeight))
+    }
+
     /// What was found out about the token that reads `value`, if it has not expired since.
     pub(super) fn get(&self, value: &str, now: Timestamp) -> Option<Arc<VerifiedToken>> {
         let known = self.0.get(value.as_bytes().last_chunk()?)?;
@@ -41,12 +46,6 @@ impl VerifiedTokens {
         if let Some(ending) = token.value.expose().as_bytes().last_chunk().copied() {
             self.0.insert(ending, Arc::new(token));
         }
-    }
-}
-
-impl Default for VerifiedTokens {
-    fn default() -> Self {
-        Self(Cache::with_weighter(EXPECTED, BYTES, ByWeight))
     }
 }
 
@@ -62,5 +61,3 @@ impl Weighter<Ending, Arc<VerifiedToken>> for ByWeight {
 }
 
 const EXPECTED: usize = 4_096;
-/// Memory for verified tokens; the least used go when it is full.
-const BYTES: u64 = 32 << 20;

@@ -300,7 +300,8 @@ impl ConfigBuilder {
 
     /// How much memory may be used to remember sessions, in bytes; when it is full, those that are
     /// used least are loaded from the token store again. A user takes about 5 to 10 kB. 256 MiB
-    /// unless set, and at least 1 MiB. A quarter as much again is for the cookies that were opened.
+    /// unless set, and at least 1 MiB. A quarter as much again is for the cookies that were opened,
+    /// and an eighth for bearer tokens.
     pub fn cache_capacity(mut self, bytes: u64) -> Self {
         self.session.cache_capacity = bytes;
         self

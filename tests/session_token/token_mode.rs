@@ -249,3 +249,16 @@ async fn a_provider_that_posts_its_answer_is_as_good() {
 
     assert!(answer.location().contains("/.auth/login/done#token="));
 }
+
+#[tokio::test]
+async fn the_landing_page_is_told_of_a_failure_by_a_script_that_copies_nothing() {
+    let mut story = Story::new();
+    let page = story.browser.visit("/.auth/login/done").await;
+
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'sha256-"), "{policy}");
+    assert!(page.text().contains(r##"location.hash.startsWith("#error=")"##));
+    for sink in ["innerHTML", "decodeURIComponent", "eval", "document.write", "location.hash)"] {
+        assert!(!page.text().contains(sink), "{sink}");
+    }
+}

@@ -120,6 +120,19 @@ async fn me_shows_claims_and_no_tokens() {
 }
 
 #[tokio::test]
+async fn no_token_store_is_needed_for_it_nor_asked() {
+    let away = story();
+    away.store.fail(&[Verb::Load, Verb::Create, Verb::Replace, Verb::Delete]);
+    let without = story_with(|provider| provider, ConfigBuilder::without_token_store);
+    for story in [&away, &without] {
+        let token = token(story, "alice");
+        for _ in 0..2 {
+            assert_eq!(ask(story, "/", &token).await.user().as_deref(), Some("alice"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn there_is_no_session_to_refresh_or_to_end_and_signing_in_heeds_no_token() {
     let story = story();
     let token = token(&story, "alice");
@@ -192,6 +205,8 @@ async fn whom_the_policy_does_not_admit_gets_a_403() {
             let answer = ask(&story, path, &refused).await;
             assert_eq!(answer.sub_status(), "403.76", "{path}");
             assert_eq!(answer.json()["error"], "access_denied");
+            // No error: another token would be refused as well.
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"app.example\""));
         }
     }
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header};
 
-use super::challenge::INVALID_TOKEN;
+use super::challenge::{self, INVALID_REQUEST, INVALID_TOKEN};
 use super::refuse::{self, Explanation, NOT_ADMITTED};
 use super::reply;
 use crate::error::SubStatus;
@@ -24,7 +24,9 @@ pub(super) fn refuse(
         }
         NoBearer::Several => (StatusCode::BAD_REQUEST, SubStatus::LoginProtocolError, SEVERAL),
     };
-    let refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    let mut refused = refuse::refuse(relying_party, parts, status, sub_status, &explanation);
+    let challenge = challenge::of(relying_party, parts, &explanation);
+    refused.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     reply::secure(refused, &parts.method)
 }
 
@@ -49,7 +51,7 @@ const OTHER_USER: Explanation = Explanation {
 };
 const SEVERAL: Explanation = Explanation {
     reason: "there are several credentials in Authorization",
-    error: "invalid_request",
+    error: INVALID_REQUEST,
     heading: "This request cannot be understood",
     description: "Authorization is there more than once. Send one access token.",
 };

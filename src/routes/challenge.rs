@@ -1,4 +1,4 @@
-//! `WWW-Authenticate`: what a 401 says of how to do better ([RFC 6750 §3], [RFC 9728 §5.1]).
+//! `WWW-Authenticate`: what a refusal says of how to do better ([RFC 6750 §3], [RFC 9728 §5.1]).
 //!
 //! [RFC 6750 §3]: https://www.rfc-editor.org/rfc/rfc6750#section-3
 //! [RFC 9728 §5.1]: https://www.rfc-editor.org/rfc/rfc9728#section-5.1
@@ -10,7 +10,7 @@ use super::refuse::Explanation;
 use super::resource_metadata;
 use crate::relying_party::RelyingParty;
 
-/// The challenge of a 401.
+/// The challenge of a 401, and of every refusal of a bearer token.
 pub(super) fn of(
     relying_party: &RelyingParty,
     parts: &Parts,
@@ -24,8 +24,8 @@ pub(super) fn of(
         }
     };
     // An error is told of to whom sent a token, and not to whom sent none.
-    if explanation.error == INVALID_TOKEN {
-        add("error", INVALID_TOKEN);
+    if matches!(explanation.error, INVALID_TOKEN | INVALID_REQUEST) {
+        add("error", explanation.error);
         add("error_description", explanation.description);
     }
     if let Some(scopes) = &relying_party.settings().resource_scopes {
@@ -44,3 +44,5 @@ const fn is_plain(byte: u8) -> bool {
 
 /// The error code of a token that does not do.
 pub(super) const INVALID_TOKEN: &str = "invalid_token";
+/// The error code of a request that cannot be understood.
+pub(super) const INVALID_REQUEST: &str = "invalid_request";

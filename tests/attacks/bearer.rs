@@ -216,6 +216,13 @@ async fn oa_05_a_token_comes_in_one_header_and_no_other_way() {
         let answer = story.app.send(request("/", &lines)).await;
         assert_eq!(answer.sub_status(), "400.73");
         assert_eq!(answer.json()["error"], "invalid_request");
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(
+                "Bearer realm=\"app.example\", error=\"invalid_request\", \
+                 error_description=\"Authorization is there more than once. Send one access token.\""
+            )
+        );
     }
     let query = format!("/?access_token={token}");
     let in_query = story.app.send(request(&query, &[("accept", "application/json")])).await;
@@ -263,6 +270,7 @@ async fn t_10_a_session_token_and_a_bearer_token_must_be_one_users() {
     let one = both(&session_token, &bearer("bob", AUDIENCE)).await;
     assert_eq!(one.user().as_deref(), Some("bob"));
     assert_eq!(one.seen("x-ms-token-op-access-token").len(), 1);
+    assert_eq!(one.header("vary"), Some("x-zumo-auth"));
     let foreign = both(&session_token, "Bearer of-the-application").await;
     assert_eq!(foreign.user().as_deref(), Some("bob"));
     let calls = story.app.calls();

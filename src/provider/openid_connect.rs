@@ -211,7 +211,9 @@ impl OpenIdConnect {
     /// # Security
     ///
     /// Name only what this application alone is called. A token for somebody else's audience was
-    /// given to them, and they could come in here with it.
+    /// given to them, and they could come in here with it. There is no session to end: a token, and
+    /// so the ID token that somebody signed in with here, is good until its `exp` whoever has it, also
+    /// after they have signed out.
     #[must_use]
     pub fn accept_bearer_tokens<S: Into<String>>(
         mut self,

@@ -279,6 +279,35 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_token_that_is_kept_keeps_what_its_refreshes_must_repeat() {
+        let original = |nonce: &str| {
+            Some(Original {
+                subject: Subject::new("alice"),
+                audiences: vec!["web".to_owned()],
+                authorized_party: None,
+                auth_time: None,
+                nonce: Some(nonce.into()),
+            })
+        };
+        let nonce = |record: &Record, expected: &str| {
+            let original = record.grant.original.as_ref().unwrap();
+            original.nonce.as_ref().unwrap().matches(expected)
+        };
+        let mut record = record(vec![]);
+        let mut grant = record.grant.clone();
+        record.grant.original = original("first");
+
+        grant.original = original("second");
+        record.renew(grant.clone());
+        assert!(nonce(&record, "second"), "there was no refresh token to keep");
+
+        Arc::make_mut(&mut record.grant.tokens).refresh_token = Some("kept".into());
+        grant.original = original("third");
+        record.renew(grant);
+        assert!(nonce(&record, "second"));
+    }
+
+    #[test]
     fn a_sign_in_without_an_access_token_keeps_the_earlier_one_with_its_end() {
         let mut record = record(vec![]);
         let tokens = Arc::make_mut(&mut record.grant.tokens);

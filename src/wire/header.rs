@@ -39,9 +39,10 @@ fn is_alias_of_token(name: &str) -> bool {
 }
 
 fn scrub_connection(headers: &mut HeaderMap) {
-    // Most lines need no closer look: all of our names begin with an x.
+    // Most lines need no closer look: they are one of two words, or have no x to begin our names.
     let names_ours = |line: &HeaderValue| {
-        memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
+        !matches!(line.as_bytes(), b"keep-alive" | b"close")
+            && memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
             && tokens(line.as_bytes()).any(reserved_token)
     };
     if !headers.get_all(header::CONNECTION).iter().any(names_ours) {

@@ -114,6 +114,25 @@ async fn a_wrong_verifier_gets_nothing_and_does_not_use_the_code_up() {
 }
 
 #[tokio::test]
+async fn a_look_at_a_code_does_not_use_it_up() {
+    let mut story = story();
+    let code = code(&mut story, CHALLENGE).await;
+    let pairs = [("authorization_code", code.as_str()), ("code_verifier", VERIFIER)];
+    let path = format!("/.auth/login/op/token?{}", query(&pairs));
+
+    for method in ["HEAD", "POST", "OPTIONS"] {
+        let answer = story.phone().send(Request::builder().method(method).uri(&path), "").await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("allow")),
+            (405, Some("GET")),
+            "{method}"
+        );
+    }
+
+    assert_eq!(redeem(&story.phone(), &code, VERIFIER).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_code_lives_two_minutes() {
     for (late, expected) in [(119, 200), (120, 400)] {
         let mut story = story();

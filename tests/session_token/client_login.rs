@@ -1,6 +1,8 @@
 //! `POST /.auth/login/<provider>`: an application brings the provider's token.
 
+use easyauth::EasyAuthLayer;
 use serde_json::Value;
+use tower::{Layer, ServiceExt};
 
 use super::*;
 
@@ -258,4 +260,26 @@ async fn the_session_token_is_not_taken_for_the_providers_nor_the_reverse() {
     let id_token = story.provider.hand_out("alice")["id_token"].clone();
     let phone = phone.holding(id_token.as_str().unwrap());
     assert_eq!(phone.get("/").await.sub_status(), "401.83");
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_54_who_sends_a_body_that_never_ends_is_not_waited_for() {
+    let story = Story::new();
+    let providers = std::slice::from_ref(&story.provider);
+    let config = config(providers, &story.store, &story.clock).build().unwrap();
+    let service = EasyAuthLayer::new(config).layer(axum::Router::new());
+    let begun = tokio::time::Instant::now();
+
+    for (path, kind) in [
+        ("/.auth/login/op", "application/json"),
+        ("/.auth/login/op/callback", "application/x-www-form-urlencoded"),
+    ] {
+        let endless = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        let request = Request::post(path).header("content-type", kind);
+        let request = request.body(axum::body::Body::from_stream(endless)).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 408, "{path}");
+    }
+
+    assert_eq!(begun.elapsed(), 20 * SECOND);
+    assert_eq!(story.provider.take_asked(), []);
 }

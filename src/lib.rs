@@ -136,9 +136,11 @@ pub mod clock;
 mod config;
 #[cfg(feature = "dev-idp")]
 pub mod dev_idp;
+mod directory;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod flight;
 mod future;
 pub mod http_client;
 mod layer;

@@ -94,6 +94,8 @@ struct Kept<B> {
     trailers: Option<HeaderMap>,
     size: usize,
     limit: usize,
+    /// Whether the body said how long it is.
+    sized: bool,
     /// Whether something is missing among the pieces.
     lost: bool,
     /// Whether the body is being sent again.
@@ -102,9 +104,10 @@ struct Kept<B> {
     first: Option<Waker>,
 }
 
-impl<B> Kept<B> {
+impl<B: Body> Kept<B> {
     fn new(body: B, limit: usize) -> Self {
-        Self { rest: Some(Box::pin(body)), limit, ..Self::empty() }
+        let sized = body.size_hint().exact().is_some();
+        Self { rest: Some(Box::pin(body)), limit, sized, ..Self::empty() }
     }
 
     const fn empty() -> Self {
@@ -114,6 +117,7 @@ impl<B> Kept<B> {
             trailers: None,
             size: 0,
             limit: 0,
+            sized: true,
             lost: false,
             taken_over: false,
             first: None,
@@ -220,7 +224,8 @@ where
         let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
         let kept = if self.taken_over { self.pieces.iter().map(Bytes::len).sum() } else { 0 };
         let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
+        // Sent in chunks the first time, it is so the second: trailers have no place elsewhere.
+        if let Some(upper) = rest.upper().filter(|_| self.sized) {
             hint.set_upper(upper.saturating_add(kept as u64));
         }
         hint.set_lower(rest.lower().saturating_add(kept as u64));

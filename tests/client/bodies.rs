@@ -31,7 +31,7 @@ pub fn of_all_kinds(number: usize) -> AnyBody {
     let bytes = bytes(number);
     let pieces = move || {
         let bytes = bytes.clone();
-        (0..bytes.len()).step_by(100).map(move |at| bytes.slice(at..(at + 100).min(bytes.len())))
+        (0..bytes.len()).step_by(999).map(move |at| bytes.slice(at..(at + 999).min(bytes.len())))
     };
     match number % 4 {
         0 => full(self::bytes(number)),

@@ -1,1 +1,100 @@
+//! Several programs on one user file. They are this test binary, started anew.
 
+use std::env;
+use std::path::Path;
+use std::process::Stdio;
+
+use easyauth::client::{EasyAuthClient, FileUserStore, UserStore as _};
+use futures_util::future::join_all;
+use http::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::process::{Child, Command};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::fake::{AnyBody, Fake, Refresh, full};
+use crate::wire::serve;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_on_one_file_refresh_once() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("user.json");
+    let fake = stale(&path).await;
+    fake.tell(|state| state.refresh_waits_for = PROGRAMS * REQUESTS);
+
+    let programs: Vec<_> = (0..PROGRAMS).map(|_| program(&fake, &path)).collect();
+    for mut program in programs {
+        assert!(program.wait().await.unwrap().success());
+    }
+
+    assert_eq!(fake.refreshes(), 1);
+    assert_eq!(fake.served().len(), PROGRAMS * REQUESTS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_killed_at_its_turn_holds_nobody_up() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("user.json");
+    let fake = stale(&path).await;
+    fake.tell(|state| state.refresh = Refresh::Hangs);
+    let mut killed = program(&fake, &path);
+    while fake.refreshes() == 0 {
+        tokio::task::yield_now().await;
+    }
+    fake.tell(|state| state.refresh = Refresh::Rotates);
+    let mut next = program(&fake, &path);
+    while fake.refused() < 2 * REQUESTS {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fake.refreshes(), 1);
+
+    killed.kill().await.unwrap();
+
+    assert!(next.wait().await.unwrap().success());
+    assert_eq!(fake.refreshes(), 2);
+}
+
+/// An application whose user, in the file at `path`, has a token that has expired.
+async fn stale(path: &Path) -> Fake {
+    let fake = serve().await;
+    let store = FileUserStore::open(path).unwrap();
+    assert!(store.replace(None, Some(&fake.user())).await.unwrap());
+    fake.expire();
+    fake
+}
+
+fn program(fake: &Fake, path: &Path) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["processes::program_process", "--exact", "--ignored", "--nocapture"])
+        .env(ORIGIN, fake.tell(|state| state.origin.clone()))
+        .env(PATH, path)
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// Not a test of its own: the program that the others start.
+#[tokio::test]
+#[ignore = "a part of other tests, which start it as a process of its own"]
+async fn program_process() {
+    let (Ok(origin), Ok(path)) = (env::var(ORIGIN), env::var(PATH)) else { return };
+    let client = EasyAuthClient::builder(&origin)
+        .user_store(FileUserStore::open(path).unwrap())
+        .build()
+        .unwrap();
+    let service = client.layer().layer(Client::builder(TokioExecutor::new()).build_http());
+    let requests = (0..REQUESTS).map(|number| {
+        let request: Request<AnyBody> =
+            Request::get(format!("{origin}/{number}")).body(full("")).unwrap();
+        service.clone().oneshot(request)
+    });
+    for response in join_all(requests).await {
+        assert_eq!(response.unwrap().status(), 200);
+    }
+}
+
+const ORIGIN: &str = "EASYAUTH_TEST_ORIGIN";
+const PATH: &str = "EASYAUTH_TEST_USER_FILE";
+const PROGRAMS: usize = 4;
+const REQUESTS: usize = 25;

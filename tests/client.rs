@@ -21,6 +21,8 @@ mod healing;
 mod kept;
 #[path = "client/limits.rs"]
 mod limits;
+#[path = "client/own.rs"]
+mod own;
 #[path = "client/processes.rs"]
 mod processes;
 #[path = "client/services.rs"]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
@@ -139,6 +140,13 @@ impl ProviderToken {
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.insert(name.into(), Value::String(value.into()));
+        self
+    }
+
+    /// How long the access token is good: `expires_in`, in seconds.
+    #[must_use]
+    pub fn expires_in(mut self, span: Duration) -> Self {
+        self.0.insert("expires_in".to_owned(), span.as_secs().into());
         self
     }
 

@@ -23,25 +23,31 @@ pub fn challenge(verifier: &str) -> String {
 }
 
 /// A sign-in that waits for its browser.
-struct Waiting {
-    login: JoinHandle<Result<User, ClientError>>,
+pub struct Waiting {
+    pub login: JoinHandle<Result<User, ClientError>>,
     query: BTreeMap<String, String>,
-    address: String,
+    pub address: String,
 }
 
 impl Waiting {
     async fn begin(client: &EasyAuthClient) -> Self {
+        Self::begin_at(client, "AAD").await
+    }
+
+    pub async fn begin_at(client: &EasyAuthClient, provider: &'static str) -> Self {
         let (opened, shown) = oneshot::channel();
         let client = client.clone();
         let login = tokio::spawn(async move {
-            client.login_in_browser("AAD", |address| opened.send(address.to_owned()).unwrap()).await
+            client
+                .login_in_browser(provider, |address| opened.send(address.to_owned()).unwrap())
+                .await
         });
         let address = shown.await.unwrap();
         let url = url::Url::parse(&address).unwrap();
         Self { login, query: url.query_pairs().into_owned().collect(), address }
     }
 
-    fn callback(&self) -> &str {
+    pub fn callback(&self) -> &str {
         &self.query["post_login_redirect_url"]
     }
 
@@ -51,7 +57,7 @@ impl Waiting {
     }
 
     /// What the page's script does with the address's fragment.
-    async fn bring(&self, fragment: &str) -> Response<Bytes> {
+    pub async fn bring(&self, fragment: &str) -> Response<Bytes> {
         let origin = self.callback().strip_suffix("/easyauth.callback").unwrap();
         let request = Request::post(self.callback()).header("origin", origin);
         browse(request.body(Full::from(fragment.to_owned())).unwrap()).await

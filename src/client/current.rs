@@ -16,6 +16,8 @@ struct State {
     /// Whether the store was asked.
     loaded: bool,
     user: Option<Arc<User>>,
+    /// Whether nobody is, because that was asked for.
+    signed_out: bool,
     /// After a renewal, or a login, that failed.
     pause: Pause,
     /// After a refresh ahead of expiry that failed: no reason to leave a 401 alone.
@@ -28,10 +30,12 @@ struct State {
 pub(super) enum Remedy {
     /// Somebody has a newer token already.
     Replay(Arc<User>),
-    /// Ask for one.
-    Renew,
+    /// Ask for one, in the place of this one.
+    Renew(Option<Arc<User>>),
     /// Nothing: it failed a moment ago.
     Wait,
+    /// Nothing: the user has signed out since.
+    SignedOut,
 }
 
 impl Current {
@@ -57,7 +61,8 @@ impl Current {
 
     /// Somebody has signed in or out by the program's own doing.
     pub(super) fn set(&self, user: Option<Arc<User>>) {
-        *self.write() = State { loaded: true, user, ..State::default() };
+        let signed_out = user.is_none();
+        *self.write() = State { loaded: true, user, signed_out, ..State::default() };
     }
 
     /// `user` takes the place of `stale`; whoever else is there stays. Says who is there then.
@@ -83,14 +88,17 @@ impl Current {
     ) -> Remedy {
         let state = self.read();
         match &state.user {
-            Some(user) if Some(&**user) != stale => Remedy::Replay(Arc::clone(user)),
+            Some(user) if Some(&**user) != stale && !user.expired(now) => {
+                Remedy::Replay(Arc::clone(user))
+            }
+            None if state.signed_out && stale.is_some() => Remedy::SignedOut,
             _ if state.pause.lasts(uptime) => Remedy::Wait,
             Some(user) if state.doubts(user, challenge, now, uptime) => Remedy::Wait,
-            _ => Remedy::Renew,
+            user => Remedy::Renew(user.clone()),
         }
     }
 
-    /// Whether it is time to refresh `user`, whose token ends within `ahead`.
+    /// Whether nothing speaks against a refresh ahead of expiry.
     pub(super) fn may_refresh_ahead(&self, uptime: Duration) -> bool {
         let state = self.read();
         !state.pause.lasts(uptime) && !state.pause_ahead.lasts(uptime)
@@ -216,11 +224,28 @@ mod tests {
         current.refused_again(&fresh, Challenge::Unclear, at(10));
 
         assert!(matches!(remedy(Challenge::Unclear, 400, 10), Remedy::Wait));
-        assert!(matches!(remedy(Challenge::Ours, 400, 10), Remedy::Renew));
-        assert!(matches!(remedy(Challenge::Unclear, 500, 10), Remedy::Renew));
-        assert!(matches!(remedy(Challenge::Unclear, 400, 11), Remedy::Renew));
+        assert!(matches!(remedy(Challenge::Ours, 400, 10), Remedy::Renew(_)));
+        assert!(matches!(remedy(Challenge::Unclear, 500, 10), Remedy::Renew(_)));
+        assert!(matches!(remedy(Challenge::Unclear, 400, 11), Remedy::Renew(_)));
         current.refused_again(&fresh, Challenge::Ours, at(20));
         assert!(matches!(remedy(Challenge::Ours, 400, 20), Remedy::Wait));
+    }
+
+    #[test]
+    fn a_late_refusal_of_an_older_token_is_judged_by_the_one_there_is() {
+        let current = Current::default();
+        let (old, fresh) = (user("1"), user("e30.eyJleHAiOjUwMH0.x"));
+        let remedy =
+            |now| current.remedy(Some(&old), Challenge::Ours, Timestamp::from_unix(now), at(10));
+
+        current.set(Some(Arc::clone(&fresh)));
+        assert!(matches!(remedy(499), Remedy::Replay(user) if user == fresh));
+        assert!(matches!(remedy(500), Remedy::Renew(Some(user)) if user == fresh));
+        // A late answer to somebody who has signed out signs nobody in.
+        current.set(None);
+        assert!(matches!(remedy(499), Remedy::SignedOut));
+        let nobody = current.remedy(None, Challenge::Ours, Timestamp::from_unix(499), at(10));
+        assert!(matches!(nobody, Remedy::Renew(None)));
     }
 
     #[test]

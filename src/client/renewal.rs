@@ -63,22 +63,34 @@ impl EasyAuthClient {
         challenge: Challenge,
     ) -> Result<Arc<User>, ClientError> {
         let (now, uptime) = (self.0.clock.now(), self.0.clock.monotonic());
-        match self.0.current.remedy(stale.as_deref(), challenge, now, uptime) {
+        let stale = match self.0.current.remedy(stale.as_deref(), challenge, now, uptime) {
             Remedy::Replay(user) => return Ok(user),
             Remedy::Wait => return Err(ClientError::Paused),
-            Remedy::Renew => {}
+            Remedy::SignedOut => return Err(ClientError::SignedOut),
+            Remedy::Renew(stale) => stale,
+        };
+        if SIGNING_IN.try_with(|shared| *shared == self.address()).unwrap_or_default() {
+            return Err(ClientError::WithinLogin);
         }
         let client = self.clone();
         let flight = self.0.flights.join(Errand::Heal, move || async move {
             let outcome =
                 client.in_time(client.renew_or_sign_in(stale.as_deref(), challenge)).await;
-            if let Err(error) = &outcome {
-                client.0.current.failed(client.0.clock.monotonic());
-                tracing::warn!(error = %error, "nobody could be signed in again");
+            match &outcome {
+                // Somebody may sign in in another program, and is found when the store is asked again.
+                Ok(_) | Err(ClientError::NotSignedIn) => {}
+                Err(error) => {
+                    client.0.current.failed(client.0.clock.monotonic());
+                    tracing::warn!(error = %error, "nobody could be signed in again");
+                }
             }
             outcome
         });
-        landed(flight.result().await)
+        let outcome = flight.result().await;
+        if outcome.is_none() {
+            self.0.current.failed(self.0.clock.monotonic());
+        }
+        landed(outcome)
     }
 
     /// A fresh token for `user`, unless somebody has one already.
@@ -169,9 +181,9 @@ impl EasyAuthClient {
         let before = stale.cloned().map(Arc::new);
         let login = Login { calls: self.0.calls.clone(), port: self.0.port, before, reason };
         let limit = self.0.login_limit;
-        let user = timeout(limit, callback.ask(login))
-            .await
-            .map_err(|_| ClientError::TimedOut(limit.as_secs()))??;
+        let asked = SIGNING_IN.scope(self.address(), callback.ask(login));
+        let user =
+            timeout(limit, asked).await.map_err(|_| ClientError::TimedOut(limit.as_secs()))??;
         tracing::debug!("somebody has signed in");
         self.keep(stale, stored, user).await
     }
@@ -224,12 +236,23 @@ impl EasyAuthClient {
         Ok(user)
     }
 
+    /// What tells this client from others.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// An end to what hangs: a store or a callback that never answers.
     async fn in_time(&self, work: impl Future<Output = Outcome>) -> Outcome {
         // Another process's login, and our own.
         let limit = self.0.login_limit.saturating_mul(2).saturating_add(REFRESH_LIMIT);
         timeout(limit, work).await.unwrap_or(Err(ClientError::TimedOut(limit.as_secs())))
     }
+}
+
+tokio::task_local! {
+    /// The client whose login callback is running in this task: what the callback sends through the
+    /// layer must not wait for the callback.
+    static SIGNING_IN: usize;
 }
 
 enum Begun {

@@ -77,7 +77,11 @@ where
     /// of it has gone out than was kept.
     pub(super) fn again(self) -> Option<RequestBody<B>> {
         let kept = self.0.unwrap_or_else(|| Arc::new(Mutex::new(Kept::empty())));
-        lock(&kept).take_over()?;
+        // Woken without the lock: whoever is may come at once.
+        if let Some(first) = lock(&kept).take_over() {
+            first.wake();
+        }
+        lock(&kept).read_ahead()?;
         Some(RequestBody { kind: Kind::Again { kept } })
     }
 }
@@ -174,13 +178,15 @@ where
         self.pieces = VecDeque::new();
     }
 
-    fn take_over(&mut self) -> Option<()> {
+    /// Ends the first sending, and says whom to tell.
+    const fn take_over(&mut self) -> Option<Waker> {
         self.taken_over = true;
-        if let Some(first) = self.first.take() {
-            first.wake();
-        }
-        // A body that is there and only waits to be read is read now, so that its length decides
-        // whether it goes out again, and not how much of it the connection had taken.
+        self.first.take()
+    }
+
+    /// Reads a body that is there and only waits to be read, so that its length decides whether it
+    /// goes out again, and not how much of it the connection had taken. None if it is too long.
+    fn read_ahead(&mut self) -> Option<()> {
         let mut cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(frame)) = self.read(&mut cx) {
             self.keep(&frame.ok()?);

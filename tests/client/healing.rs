@@ -402,8 +402,37 @@ async fn a_login_that_panics_holds_nobody_up() {
     let answers = join_all((0..50).map(|_| send(&client, &fake, get("/")))).await;
 
     assert!(answers.iter().all(|answer| answer.status == 401));
+    let answer = send(&client, &fake, get("/")).await;
+    assert!(matches!(answer.not_healed, Some(ClientError::Paused)), "{answer:?}");
     client.set_user(fake.user()).await.unwrap();
     assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_goes_through_the_layer_does_not_wait_for_itself() {
+    let fake = Fake::new();
+    let at = fake.clone();
+    let itself: Arc<std::sync::OnceLock<EasyAuthClient>> = Arc::default();
+    let own = Arc::clone(&itself);
+    let client = fake
+        .builder()
+        .login(move |login| {
+            let (client, fake) = (own.get().unwrap().clone(), at.clone());
+            async move {
+                let answer = send(&client, &fake, get("/captcha")).await;
+                assert_eq!(answer.status, 401);
+                assert!(matches!(answer.not_healed, Some(ClientError::WithinLogin)), "{answer:?}");
+                Ok(login.with_token("facebook", &ProviderToken::access("EAAC")).await?)
+            }
+        })
+        .build()
+        .unwrap();
+    itself.set(client.clone()).unwrap();
+    let began = tokio::time::Instant::now();
+
+    assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::bodies::{assert_intact, of_all_kinds};
+use crate::bodies::{assert_served, of_all_kinds};
 use crate::fake::{Answer, AnyBody, Fake, Network, full};
 
 /// The application on a port of loopback, until the runtime ends.
@@ -53,7 +53,8 @@ async fn all_are_healed(version: Version, count: usize, early: bool) {
         .build::<_, _>(HttpConnector::new());
     let service = client.layer().layer(network);
     fake.tell(|state| {
-        state.refresh_waits_for = count;
+        // Not for more: on a busy machine they might not have come within a refresh's time.
+        state.refresh_waits_for = count.min(50);
         state.refuses_early = early;
     });
     let origin = fake.tell(|state| state.origin.clone());
@@ -75,10 +76,7 @@ async fn all_are_healed(version: Version, count: usize, early: bool) {
         assert_eq!(answer.status, 200, "{answer:?} {}", fake.refused());
     }
     assert_eq!(fake.refreshes(), 1);
-    if !early {
-        assert_intact(&fake, count);
-    }
-    assert_eq!(fake.served().len(), count);
+    assert_served(&fake, count);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,7 +42,7 @@ fn main() -> Result<(), BoxError> {
     for wish in wishes {
         attend_to(wish)?;
     }
-    Ok(runtime.block_on(work)??)
+    runtime.block_on(work)?
 }
 
 /// What the main thread is asked for.

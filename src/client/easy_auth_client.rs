@@ -46,7 +46,6 @@ impl EasyAuthClient {
     /// A client of the application at `origin`, such as `https://app.example`, to be set up.
     ///
     /// The origin is https, or http on loopback.
-    #[must_use]
     pub fn builder(origin: impl Into<String>) -> EasyAuthClientBuilder {
         EasyAuthClientBuilder::new(origin.into())
     }

@@ -49,6 +49,10 @@ impl<S: Clone, B> Sent<S, B> {
 }
 
 impl<S, B> Sent<S, B> {
+    pub(super) fn user(&self) -> Option<&User> {
+        self.user.as_deref()
+    }
+
     /// What `response` says against the token; `None` if nothing that another token would change, or
     /// if it is not certain that nothing has happened yet.
     pub(super) fn challenge<R>(&self, response: &Response<R>) -> Option<Challenge> {

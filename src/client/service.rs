@@ -146,8 +146,8 @@ where
     } else {
         RequestBody::kept(body, client.0.body_limit)
     };
-    let sent = Sent::new(client, inner, user.clone(), &parts, replay);
-    authenticate(&mut parts.headers, user.as_deref());
+    let sent = Sent::new(client, inner, user, &parts, replay);
+    authenticate(&mut parts.headers, sent.user());
     (Request::from_parts(parts, body), sent)
 }
 

@@ -63,8 +63,7 @@ async fn redirected(client: &EasyAuthClient, location: &'static str) -> Vec<(Str
         .layer(client.layer())
         .service(network);
     service.oneshot(Request::get(format!("{ORIGIN}/")).body(full("")).unwrap()).await.unwrap();
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 #[tokio::test]

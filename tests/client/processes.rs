@@ -1,6 +1,7 @@
 //! Several programs on one user file. They are this test binary, started anew.
 
 use std::env;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -108,7 +109,7 @@ async fn program_process() {
         .build()
         .unwrap();
     assert!(client.user().await.is_some());
-    println!("\n{READY}");
+    writeln!(std::io::stdout(), "\n{READY}").unwrap();
     let started = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     started.await.unwrap().unwrap();
     let service = client.layer().layer(Client::builder(TokioExecutor::new()).build_http());

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::routes::Verdict;
+use crate::routes::{self, Verdict};
 use crate::store::BoxFuture;
 use crate::wire;
 
@@ -76,6 +76,15 @@ where
         Self { state: State::Answer { response: Some(response) } }
     }
 
+    /// Our answer to a request that goes no further.
+    pub(crate) fn refuse(response: Response<Bytes>, request: Request<ReqBody>) -> Self
+    where
+        ReqBody: Body + Send + 'static,
+        ReqBody::Data: Send,
+    {
+        Self { state: refusal(response, request) }
+    }
+
     pub(crate) const fn route(future: BoxFuture<'static, Response<Bytes>>) -> Self {
         Self { state: State::Route { future } }
     }
@@ -91,6 +100,8 @@ where
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
@@ -130,6 +141,8 @@ fn proceed<S, ReqBody>(
 ) -> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
 {
     match (verdict, waiting) {
         (Verdict::Admit(known), Some(Waiting { mut service, mut request, unproven })) => {
@@ -147,8 +160,27 @@ where
                 vouched: known.map(|known| known.vouched_by()),
             }
         }
-        (Verdict::Answer(response), _) => State::Answer { response: Some(response) },
+        (Verdict::Answer(response), Some(Waiting { service, request, .. })) => {
+            // Somebody else may need the place while a body arrives.
+            drop(service);
+            refusal(response, request)
+        }
+        (Verdict::Answer(response), None) => State::Answer { response: Some(response) },
         (Verdict::Admit(_) | Verdict::SignIn, _) => State::Answer { response: None },
+    }
+}
+
+fn refusal<S, ReqBody, F>(
+    response: Response<Bytes>,
+    request: Request<ReqBody>,
+) -> State<S, ReqBody, F>
+where
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+{
+    match routes::after_body(response, request) {
+        Ok(response) => State::Answer { response: Some(response) },
+        Err(future) => State::Route { future },
     }
 }
 

@@ -118,11 +118,13 @@ impl<S> EasyAuth<S> {
     ) -> ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>> + Clone,
+        ReqBody: Body + Send + 'static,
+        ReqBody::Data: Send,
     {
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             self.release();
-            return ResponseFuture::answer(response);
+            return ResponseFuture::refuse(response, Request::from_parts(parts, body));
         }
         let path = uri_of(&parts).path().to_owned();
         let verdict = match recognised {
@@ -151,7 +153,7 @@ impl<S> EasyAuth<S> {
             }
             Verdict::Answer(response) => {
                 self.release();
-                ResponseFuture::answer(response)
+                ResponseFuture::refuse(response, Request::from_parts(parts, body))
             }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);

@@ -24,6 +24,7 @@ mod refresh;
 mod refuse;
 mod reply;
 mod resource_metadata;
+mod unread;
 mod version;
 
 use bytes::Bytes;
@@ -35,6 +36,7 @@ use tower::BoxError;
 pub(crate) use self::csrf::changes;
 pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
 use self::refuse::Explanation;
+pub(crate) use self::unread::after_body;
 use crate::api_prefix::Place;
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;

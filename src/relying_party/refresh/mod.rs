@@ -1,7 +1,7 @@
 //! Refresh: a grant is replaced by a newer one, by one caller for all, and never by accident lost.
 //!
 //! The rule is "replace generation *g*, unless somebody already has". In this process callers join
-//! one [flight](super::flight). Among processes the flight holds a lease, which is state in the
+//! one [flight](crate::flight). Among processes the flight holds a lease, which is state in the
 //! record: whoever took it by compare-and-swap calls the provider; the others watch. The lease is
 //! renewed while the provider is slow, and taken over if it has not changed for its whole length on
 //! the watcher's own clock.
@@ -17,11 +17,11 @@ use http::{HeaderMap, HeaderValue};
 
 pub(super) use self::ahead::Failure;
 use super::credential::Credential;
-use super::flight::Flight;
 use super::records::{CachedRecord, Change, Records};
 use super::{Refused, RelyingParty, Unknown};
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault};
+use crate::flight::Flight;
 use crate::record::Record;
 use crate::session::{Session, SessionHandle, UserKey};
 use crate::store::StoreError;

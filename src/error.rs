@@ -24,14 +24,14 @@ use crate::wire::session::SessionCookieError;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The user's account is not one that may sign in here.
-    Account,
     /// The provider answered something that must not be believed.
     Provider,
     /// The configuration, here or at the provider.
     Setup,
     /// Something that we depend on does not answer; later it may.
     Unavailable,
+    /// Who the user is: they are known, and not admitted.
+    User,
     /// What the browser sent is not what we sent it away with, or comes too late.
     UserAgent,
 }
@@ -41,10 +41,10 @@ impl Fault {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Account => StatusCode::FORBIDDEN,
             Self::Provider => StatusCode::BAD_GATEWAY,
             Self::Setup => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::User => StatusCode::FORBIDDEN,
             Self::UserAgent => StatusCode::BAD_REQUEST,
         }
     }
@@ -89,12 +89,18 @@ pub(crate) enum Kind {
     OtherUser,
     #[error("the login by OAuth 1.0a failed")]
     OAuth1(#[from] OAuth1Error),
+    #[error("the provider has no ID tokens, and nobody is signed in there by another token")]
+    NotByToken,
     #[error("the provider sent no id_token; is `openid` among its scopes")]
     NoIdToken,
     #[error("the provider's answers do not say who the user is; check endpoints and claims")]
     NoUser,
     #[error("the login is not one that this browser has begun, or took too long")]
     NoSuchLogin,
+    #[error(
+        "nothing vouches for the access token: the ID token has no at_hash, and there is no userinfo"
+    )]
+    StrayAccessToken,
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("the response was used before")]
@@ -117,21 +123,24 @@ impl Error {
             Kind::Callback(CallbackError::IssuerMismatch | CallbackError::IssuerMissing) => {
                 Fault::Provider
             }
-            Kind::Callback(_) | Kind::NoSuchLogin | Kind::OtherUser | Kind::SpentLogin => {
-                Fault::UserAgent
-            }
+            Kind::Callback(_)
+            | Kind::NoSuchLogin
+            | Kind::NotByToken
+            | Kind::OtherUser
+            | Kind::SpentLogin => Fault::UserAgent,
             Kind::Config(_)
             | Kind::CredentialExpired
             | Kind::NoCredential
             | Kind::Random(_)
             | Kind::SessionCookie(_) => Fault::Setup,
-            Kind::NotAdmitted(_) => Fault::Account,
+            Kind::NotAdmitted(_) => Fault::User,
             Kind::Discovery(_)
             | Kind::Groups(_)
             | Kind::IdToken(_)
             | Kind::Jwk(_)
             | Kind::NoIdToken
-            | Kind::NoUser => Fault::Provider,
+            | Kind::NoUser
+            | Kind::StrayAccessToken => Fault::Provider,
             Kind::OAuth1(error) => of_oauth1(*error),
             Kind::Userinfo(UserinfoError::Refused(status))
             | Kind::Document { status, .. }
@@ -154,6 +163,18 @@ impl Error {
             (Kind::Store(_) | Kind::Random(_), _) => SubStatus::InternalModuleFailure,
             (_, Fault::Setup) => SubStatus::ConfigurationError,
             _ => SubStatus::LoginProtocolError,
+        }
+    }
+
+    /// Whether a token was looked at and refused, and not something else in the way of it.
+    pub(crate) fn is_about_a_token(&self) -> bool {
+        match &*self.0 {
+            Kind::IdToken(_) | Kind::StrayAccessToken => true,
+            Kind::Userinfo(UserinfoError::Refused(status)) => status.is_client_error(),
+            Kind::Userinfo(error) => {
+                matches!(error, UserinfoError::SubjectMismatch | UserinfoError::AccessTokenUnfit)
+            }
+            _ => false,
         }
     }
 

@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::routes::Verdict;
+use crate::routes::{self, Verdict};
 use crate::store::BoxFuture;
 use crate::wire;
 
@@ -35,8 +35,8 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            // A session vouched for the request: its answer is for one pair of eyes.
-            vouched: bool,
+            // The header that vouched for the request: its answer is for one pair of eyes.
+            vouched: Option<&'static str>,
         },
         /// We have answered.
         Answer { response: Option<Response<Bytes>> },
@@ -54,6 +54,8 @@ pin_project! {
 pub(crate) struct Waiting<S, ReqBody> {
     pub(crate) service: S,
     pub(crate) request: Request<ReqBody>,
+    /// Whether its `Authorization` is not for the application to see unless it is proved.
+    pub(crate) unproven: bool,
 }
 
 impl<S, ReqBody> ResponseFuture<S, ReqBody>
@@ -62,16 +64,25 @@ where
 {
     /// The application's answer to anybody.
     pub(crate) const fn inner(future: S::Future) -> Self {
-        Self { state: State::Inner { future, vouched: false } }
+        Self { state: State::Inner { future, vouched: None } }
     }
 
-    /// The application's answer to somebody whom a session vouches for.
-    pub(crate) const fn vouched(future: S::Future) -> Self {
-        Self { state: State::Inner { future, vouched: true } }
+    /// The application's answer to somebody whom the request's header `by` vouches for.
+    pub(crate) const fn vouched(future: S::Future, by: &'static str) -> Self {
+        Self { state: State::Inner { future, vouched: Some(by) } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self { state: State::Answer { response: Some(response) } }
+    }
+
+    /// Our answer to a request that goes no further.
+    pub(crate) fn refuse(response: Response<Bytes>, request: Request<ReqBody>) -> Self
+    where
+        ReqBody: Body + Send + 'static,
+        ReqBody::Data: Send,
+    {
+        Self { state: refusal(response, request) }
     }
 
     pub(crate) const fn route(future: BoxFuture<'static, Response<Bytes>>) -> Self {
@@ -89,6 +100,8 @@ where
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
@@ -98,8 +111,8 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Inner { future, vouched } => {
                     let mut response = ready!(future.poll(context))?;
-                    if *vouched {
-                        wire::header::keep_private(response.headers_mut());
+                    if let Some(by) = *vouched {
+                        wire::header::keep_private(response.headers_mut(), by);
                     }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
@@ -128,16 +141,46 @@ fn proceed<S, ReqBody>(
 ) -> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
 {
     match (verdict, waiting) {
-        (Verdict::Admit(known), Some(Waiting { mut service, mut request })) => {
-            if let Some(known) = &known {
-                known.introduce(&mut request);
+        (Verdict::Admit(known), Some(Waiting { mut service, mut request, unproven })) => {
+            match &known {
+                Some(known) => known.introduce(&mut request),
+                None => {
+                    wire::session_token::strip(request.headers_mut());
+                    if unproven {
+                        request.headers_mut().remove(header::AUTHORIZATION);
+                    }
+                }
             }
-            State::Inner { future: service.call(request), vouched: known.is_some() }
+            State::Inner {
+                future: service.call(request),
+                vouched: known.map(|known| known.vouched_by()),
+            }
         }
-        (Verdict::Answer(response), _) => State::Answer { response: Some(response) },
+        (Verdict::Answer(response), Some(Waiting { service, request, .. })) => {
+            // Somebody else may need the place while a body arrives.
+            drop(service);
+            refusal(response, request)
+        }
+        (Verdict::Answer(response), None) => State::Answer { response: Some(response) },
         (Verdict::Admit(_) | Verdict::SignIn, _) => State::Answer { response: None },
+    }
+}
+
+fn refusal<S, ReqBody, F>(
+    response: Response<Bytes>,
+    request: Request<ReqBody>,
+) -> State<S, ReqBody, F>
+where
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+{
+    match routes::after_body(response, request) {
+        Ok(response) => State::Answer { response: Some(response) },
+        Err(future) => State::Route { future },
     }
 }
 

@@ -104,6 +104,8 @@
 //! * **A session is a record and the cookie only its name**, so that signing out ends it for every
 //!   copy of the cookie, and the cookie stays under 300 bytes.
 //! * **A session lasts eight hours, and a login may take five minutes**, as on Azure.
+//! * **A session token names a session too**, and is refused with the session: the original's is good
+//!   until it expires, whoever has signed out.
 //! * **The cookie is `SameSite=Lax`**: no other site can act with it by a form or a script.
 //! * **Unknown settings are errors.** A misspelt `excludedPath` that is ignored opens or closes
 //!   something that nobody decided.
@@ -113,6 +115,7 @@
 //! | feature | default | what it brings |
 //! |---|---|---|
 //! | `axum` | yes | [`Principal`] and `Option<Principal>` as extractors; the original path under `Router::nest` |
+//! | `client` | no | `client`: for programs that call an application behind Easy Auth |
 //! | `conformance` | no | `store::conformance`: the suite that every token store must pass |
 //! | `dev-idp` | no | `dev_idp`: an OpenID provider for development and tests, on loopback only |
 //!
@@ -124,6 +127,7 @@
 //!   configured.
 //! * [`store`]: where tokens rest, and what a store of your own has to promise.
 //! * [`http_client`] and [`clock`]: the ways to the network and to the time, both replaceable.
+//! * `client` (feature `client`): the other side, for programs that call the application.
 //! * `dev_idp` (feature `dev-idp`): somebody to sign in at, for development.
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
@@ -131,13 +135,17 @@
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod api_prefix;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 mod config;
 #[cfg(feature = "dev-idp")]
 pub mod dev_idp;
+mod directory;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod flight;
 mod future;
 pub mod http_client;
 mod layer;

@@ -95,8 +95,8 @@ impl Claim {
 
 /// The one who is signed in.
 ///
-/// In the extensions of every request that a session vouches for, and an axum extractor under the
-/// feature `axum`. Cheap to clone.
+/// In the extensions of every request that a session or a bearer token vouches for, and an axum
+/// extractor under the feature `axum`. Cheap to clone.
 ///
 /// # Security
 ///
@@ -161,7 +161,8 @@ impl Principal {
         &self.0.identity.claims
     }
 
-    /// The tokens that the provider issued; `None` if the token store is off.
+    /// The tokens that the provider issued; `None` if the token store is off, or if the request came
+    /// with a bearer token and there is no session.
     #[must_use]
     pub fn tokens(&self) -> Option<&TokenSet> {
         self.0.tokens.as_deref()

@@ -100,18 +100,25 @@ impl Record {
         self.sessions.iter().find(|session| session.id == id)
     }
 
-    /// Takes over what a new sign-in brought. An earlier refresh token is kept when none came:
-    /// some providers hand one out only at the first consent. With `keeps_told` the same holds for
-    /// what was told of the user beside the ID token.
+    /// Takes over what a new sign-in brought. An earlier refresh token is kept when none came, with
+    /// what its refreshes must repeat: some providers hand one out only at the first consent. So is
+    /// an earlier access token, for an application may sign in with an ID token alone. With
+    /// `keeps_told` the same holds for what was told of the user beside the ID token.
     pub(crate) fn renew(&mut self, grant: Grant, keeps_told: bool) {
         let earlier = std::mem::replace(&mut self.grant, grant);
         if keeps_told {
             self.grant.keep_told(&earlier);
         }
         self.grant.generation = earlier.generation.saturating_add(1);
-        if self.grant.tokens.refresh_token.is_none() {
-            let refresh_token = earlier.tokens.refresh_token.clone();
-            Arc::make_mut(&mut self.grant.tokens).refresh_token = refresh_token;
+        let tokens = Arc::make_mut(&mut self.grant.tokens);
+        if tokens.refresh_token.is_none() && earlier.tokens.refresh_token.is_some() {
+            tokens.refresh_token = earlier.tokens.refresh_token.clone();
+            self.grant.original = earlier.original;
+        }
+        if tokens.access_token.is_none() {
+            tokens.access_token = earlier.tokens.access_token.clone();
+            tokens.expires_at = earlier.tokens.expires_at;
+            tokens.scope = earlier.tokens.scope.clone();
         }
     }
 
@@ -218,6 +225,7 @@ mod tests {
             device: None,
             provider_sid: None,
             authentication: Authentication::default(),
+            token_generation: None,
         }
     }
 
@@ -312,6 +320,54 @@ mod tests {
         grant.identity.name = "Alicia".to_owned();
         record.renew(grant, true);
         assert_eq!(name(&record), "Alicia");
+    }
+
+    #[test]
+    fn a_refresh_token_that_is_kept_keeps_what_its_refreshes_must_repeat() {
+        let original = |nonce: &str| {
+            Some(Original {
+                subject: Subject::new("alice"),
+                audiences: vec!["web".to_owned()],
+                authorized_party: None,
+                auth_time: None,
+                nonce: Some(nonce.into()),
+            })
+        };
+        let nonce = |record: &Record, expected: &str| {
+            let original = record.grant.original.as_ref().unwrap();
+            original.nonce.as_ref().unwrap().matches(expected)
+        };
+        let mut record = record(vec![]);
+        let mut grant = record.grant.clone();
+        record.grant.original = original("first");
+
+        grant.original = original("second");
+        record.renew(grant.clone(), false);
+        assert!(nonce(&record, "second"), "there was no refresh token to keep");
+
+        Arc::make_mut(&mut record.grant.tokens).refresh_token = Some("kept".into());
+        grant.original = original("third");
+        record.renew(grant, false);
+        assert!(nonce(&record, "second"));
+    }
+
+    #[test]
+    fn a_sign_in_without_an_access_token_keeps_the_earlier_one_with_its_end() {
+        let mut record = record(vec![]);
+        let tokens = Arc::make_mut(&mut record.grant.tokens);
+        tokens.access_token = Some("first".into());
+        tokens.expires_at = Some(Timestamp::from_unix(7));
+        let mut grant = record.grant.clone();
+        grant.tokens = Arc::new(TokenSet { id_token: Some("it".into()), ..TokenSet::default() });
+
+        record.renew(grant.clone(), false);
+        assert!(record.grant.tokens.access_token.as_ref().unwrap().matches("first"));
+        assert_eq!(record.grant.tokens.expires_at, Some(Timestamp::from_unix(7)));
+
+        Arc::make_mut(&mut grant.tokens).access_token = Some("second".into());
+        record.renew(grant, false);
+        assert!(record.grant.tokens.access_token.as_ref().unwrap().matches("second"));
+        assert_eq!(record.grant.tokens.expires_at, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{Extensions, Request, Response, Uri};
+use http::{Extensions, Request, Response, Uri, header};
 use http_body::Body;
 use tower::BoxError;
 use tower_service::Service;
@@ -78,7 +78,7 @@ where
         match self.relying_party.recognise(request.headers()) {
             Recognised::Known(known) if !is_suspicious(&request) => {
                 known.introduce(&mut request);
-                ResponseFuture::vouched(self.inner.call(request))
+                ResponseFuture::vouched(self.inner.call(request), known.vouched_by())
             }
             recognised => self.look_closer(recognised, request),
         }
@@ -118,11 +118,13 @@ impl<S> EasyAuth<S> {
     ) -> ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>> + Clone,
+        ReqBody: Body + Send + 'static,
+        ReqBody::Data: Send,
     {
         let (mut parts, body) = request.into_parts();
         if let Some(response) = self.insist_on_https(&parts) {
             self.release();
-            return ResponseFuture::answer(response);
+            return ResponseFuture::refuse(response, Request::from_parts(parts, body));
         }
         let path = uri_of(&parts).path().to_owned();
         let verdict = match recognised {
@@ -138,21 +140,26 @@ impl<S> EasyAuth<S> {
         };
         match verdict {
             Verdict::Admit(None) => {
+                wire::session_token::strip(&mut parts.headers);
+                if self.relying_party.claims_by_bearer(&parts.headers) {
+                    parts.headers.remove(header::AUTHORIZATION);
+                }
                 ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
             }
             Verdict::Admit(Some(known)) => {
                 let mut request = Request::from_parts(parts, body);
                 known.introduce(&mut request);
-                ResponseFuture::vouched(self.inner.call(request))
+                ResponseFuture::vouched(self.inner.call(request), known.vouched_by())
             }
             Verdict::Answer(response) => {
                 self.release();
-                ResponseFuture::answer(response)
+                ResponseFuture::refuse(response, Request::from_parts(parts, body))
             }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);
                 let relying_party = self.relying_party.clone();
                 let waiting = Waiting {
+                    unproven: self.relying_party.claims_by_bearer(&parts.headers),
                     service: take_ready(&mut self.inner),
                     request: Request::from_parts(parts, body),
                 };

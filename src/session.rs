@@ -1,6 +1,7 @@
 //! One signed-in browser or device.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 
@@ -70,6 +71,18 @@ pub(crate) struct Session {
     pub(crate) provider_sid: Option<String>,
     /// How this browser proved who its user is.
     pub(crate) authentication: Authentication,
+    /// The generation in the newest of its session tokens; none if it has had none yet, or has a
+    /// cookie.
+    pub(crate) token_generation: Option<u64>,
+}
+
+impl Session {
+    /// Whether a session token with `generation` has been followed by a newer one, and not just now:
+    /// a client whose calls run side by side refreshes with one and still sends the other.
+    pub(crate) fn has_superseded(&self, generation: u64, now: Timestamp) -> bool {
+        self.token_generation.is_some_and(|newest| generation < newest)
+            && now >= self.renewed_at.after(OVERLAP)
+    }
 }
 
 /// How and when the user was authenticated in one session (`auth_time`, `acr`, `amr` of OpenID
@@ -92,4 +105,34 @@ pub(crate) struct SessionHandle {
     pub(crate) generation: u64,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+}
+
+/// How long a session token and its successor are both in use.
+const OVERLAP: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_superseded_a_minute_after_a_newer_one_was_issued() {
+        let renewed = Timestamp::from_unix(1_000);
+        let session = |token_generation| Session {
+            id: SessionId::new([1; 16]),
+            created_at: Timestamp::from_unix(0),
+            renewed_at: renewed,
+            expires_at: Timestamp::from_unix(9_000),
+            device: None,
+            provider_sid: None,
+            authentication: Authentication::default(),
+            token_generation,
+        };
+        let late = Timestamp::from_unix(1_060);
+
+        assert!(session(Some(5)).has_superseded(4, late));
+        assert!(!session(Some(5)).has_superseded(4, Timestamp::from_unix(1_059)));
+        assert!(!session(Some(5)).has_superseded(5, late));
+        assert!(!session(Some(5)).has_superseded(6, late));
+        assert!(!session(None).has_superseded(4, late));
+    }
 }

@@ -16,7 +16,7 @@ const ROWS: &[&[&str]] = &[
     &["error"],
     &["config"],
     &["provider", "store", "client"],
-    &["http_client"],
+    &["directory", "flight", "http_client"],
     // Two languages that never meet. From here down all is pure: what the time is and what was
     // drawn come in as arguments.
     &["oauth", "wire"],

@@ -11,6 +11,8 @@ mod support;
 
 #[path = "attacks/answers.rs"]
 mod answers;
+#[path = "attacks/bearer.rs"]
+mod bearer;
 #[path = "attacks/callback.rs"]
 mod callback;
 #[path = "attacks/cookies.rs"]
@@ -23,3 +25,5 @@ mod leaks;
 mod pages;
 #[path = "attacks/refresh.rs"]
 mod refresh;
+#[path = "attacks/session_token.rs"]
+mod session_token;

@@ -188,7 +188,6 @@ fn what_is_not_in_this_version_says_so() {
             "is for stores that are not in this version; leave it out",
         ),
         ("easyauth.session.idleTimeout", r#""01:00:00""#, "is not in this version; leave it out"),
-        ("easyauth.session.strictRotation", "true", "only false is in this version; leave it out"),
         (
             "identityProviders.azureStaticWebApps",
             r#"{"enabled": true, "registration": {"clientId": "id"}}"#,
@@ -313,6 +312,37 @@ fn oc_09_a_secret_that_signs_is_a_strong_one() {
             Ok(_) => assert!(accepted),
             Err(error) => assert!(!accepted && error.to_string().starts_with(setting), "{error}"),
         }
+    }
+}
+
+#[test]
+fn bearer_tokens_are_taken_only_for_somebody_and_told_of_only_if_they_are() {
+    let build = |provider: OpenIdConnect, scopes: Option<&str>| {
+        let config = Config::builder().public_origin("https://app.example").provider(provider);
+        let told = match scopes {
+            Some(scope) => config.protected_resource_metadata([scope]),
+            None => config,
+        };
+        told.build().map(drop).map_err(|error| error.to_string())
+    };
+    let strong = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let op = || OpenIdConnect::new("op", "https://op.example", "web", strong);
+    let audiences = "easyauth.providers.op.validation.allowedAudiences: ";
+    let scopes = "easyauth.protectedResource.scopes: ";
+    let nobody = format!(
+        "{audiences}must name whom tokens are for, such as api://my-app, or our client id for ID tokens"
+    );
+
+    assert_eq!(build(op().accept_bearer_tokens(["web"]), Some("api://orders/read")), Ok(()));
+    assert_eq!(build(op().accept_bearer_tokens([""; 0]), None), Err(nobody.clone()));
+    assert_eq!(build(op().accept_bearer_tokens([""]), None), Err(nobody));
+    let shared = op().accept_bearer_tokens(["web"]).id_tokens_signed_with_client_secret();
+    assert!(build(shared, None).unwrap_err().starts_with(audiences));
+    let refused = build(op(), Some("read")).unwrap_err();
+    assert!(refused.starts_with(&format!("{scopes}there is no provider")), "{refused}");
+    for scope in ["", "two scopes", "a\"quote", "a\\slash", "zoë", "a\r\nb"] {
+        let refused = build(op().accept_bearer_tokens(["web"]), Some(scope)).unwrap_err();
+        assert_eq!(refused, format!("{scopes}each must be one scope, such as api://my-app/read"));
     }
 }
 

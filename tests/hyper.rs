@@ -520,3 +520,37 @@ async fn pipelined_requests_are_each_their_own() {
     assert!(answers[4].contains("GET /5\nprincipal: Alice Archer"));
     assert!(!answers.concat().contains("mallory"));
 }
+
+#[tokio::test]
+async fn a_refused_body_spoils_neither_its_answer_nor_the_connection() {
+    let server = Server::start(Unauthenticated::Reject401).await;
+    let host = server.address;
+    let (mut read, mut write) = TcpStream::connect(server.address).await.unwrap().into_split();
+    let head = format!("POST /x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 8\r\n\r\nhalf");
+    write.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    write.write_all(b"half").await.unwrap();
+    let mut answers = vec![0; 4096];
+    let length = within(read.read(&mut answers)).await.unwrap();
+    let answer = String::from_utf8_lossy(&answers[..length]).into_owned();
+    assert_eq!(status(&answer), 401, "{answer}");
+    assert!(!answer.contains("connection: close"), "{answer}");
+
+    let next = format!("GET /y HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    write.write_all(next.as_bytes()).await.unwrap();
+    let length = within(read.read(&mut answers)).await.unwrap();
+    assert_eq!(status(&String::from_utf8_lossy(&answers[..length])), 401);
+
+    // One that does not come is not waited for, and neither is one that waits for us.
+    let held_back = format!("POST /x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 8\r\n\r\nhalf");
+    let answer = server.raw(held_back).await;
+    assert_eq!(status(&answer), 401);
+    assert!(answer.contains("connection: close"), "{answer}");
+    let expecting = format!(
+        "POST /x HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n"
+    );
+    assert_eq!(status(&server.raw(expecting).await), 401);
+    assert_eq!(server.calls.load(SeqCst), 0);
+}

@@ -24,7 +24,7 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::Document::*;
 use support::*;
 use url::Url;
@@ -100,4 +100,25 @@ async fn assert_asks_for(story: &mut Story, remedy: &str) {
     assert_eq!(answer.sub_status(), "400.80");
     let description = answer.json()["description"].as_str().unwrap().to_owned();
     assert!(description.contains(remedy), "{description}");
+}
+
+/// Posts the provider's ID token for `user`, as an application that signs in by itself.
+async fn post_token(story: &Story, phone: &Phone, user: &str) -> Answer {
+    let id_token = story.provider.hand_out(user)["id_token"].clone();
+    phone.post(&story.provider, &json!({"id_token": id_token})).await
+}
+
+/// Asserts that an application signs a user in with a token of the provider's, and that it is the one
+/// who signs in in a browser.
+async fn assert_signs_in_by_token(story: &mut Story) {
+    let mut phone = story.phone();
+    let answer = post_token(story, &phone, "alice").await;
+    phone.keep(&answer);
+    story.sign_in("alice").await;
+
+    let (phones, browsers) = (phone.get("/").await, story.browser.fetch("/").await);
+    for header in ["x-ms-client-principal-id", "x-ms-client-principal-idp"] {
+        assert_eq!(phones.seen(header).len(), 1, "{header}");
+        assert_eq!(phones.seen(header), browsers.seen(header), "{header}");
+    }
 }

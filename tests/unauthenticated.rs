@@ -193,6 +193,60 @@ async fn t_14_an_absolute_target_counts_by_its_path_and_an_asterisk_opens_nothin
 }
 
 #[tokio::test]
+async fn a_cors_preflight_is_the_applications_to_answer_and_nobodys() {
+    let preflight = [
+        ("origin", "https://spa.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type,x-zumo-auth,zumo-api-version"),
+        ("sec-fetch-mode", "cors"),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    for action in [
+        Unauthenticated::Allow,
+        Unauthenticated::RedirectToLogin,
+        Unauthenticated::Reject401,
+        Unauthenticated::Reject403,
+        Unauthenticated::Reject404,
+    ] {
+        let story = Story::with(|config| config.unauthenticated(action));
+        let forged = [("x-ms-client-principal-id", "root"), ("x_ms_token.aad-id-token", "x")];
+        let headers = [&preflight[..], &forged].concat();
+
+        let answer = story.app.send(request("OPTIONS", "/api/orders", &headers)).await;
+
+        assert_eq!(answer.user(), None, "{action:?}");
+        for (name, _) in forged {
+            assert_eq!(answer.seen(name), [""; 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn t_12_what_no_browser_sends_is_no_preflight() {
+    let story = Story::new();
+    let origin = ("origin", "https://spa.example");
+    let asked = ("access-control-request-method", "DELETE");
+    for (method, headers) in [
+        ("OPTIONS", &[origin][..]),
+        ("OPTIONS", &[asked]),
+        ("GET", &[origin, asked, ("accept", "application/json")]),
+        ("POST", &[origin, asked]),
+        ("OPTIONS", &[origin, asked, ("upgrade", "websocket")]),
+        ("OPTIONS", &[origin, asked, ("x-http-method-override", "DELETE")]),
+        ("OPTIONS", &[origin, asked, ("X_HTTP_Method_Override", "DELETE")]),
+        ("OPTIONS", &[origin, asked, ("x-http-method", "DELETE")]),
+        ("OPTIONS", &[origin, asked, ("x-method-override", "DELETE")]),
+    ] {
+        let answer = story.app.send(request(method, "/api/orders", headers)).await;
+        assert_eq!(answer.sub_status(), "401.71", "{method} {headers:?}");
+    }
+    let ours = story.app.send(request("OPTIONS", "/.auth/me", &[origin, asked])).await;
+    assert_eq!(ours.status, 405);
+    assert_eq!(ours.header("access-control-allow-origin"), None);
+    assert_eq!(story.app.calls(), 0);
+}
+
+#[tokio::test]
 async fn t_16_our_routes_answer_the_methods_they_have_and_name_them() {
     let story = Story::new();
     for path in ["/.auth/login/op", "/.auth/me", "/.auth/version", "/.auth/logout"] {

@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, ServiceExt};
 
-use self::cast::{App, Browser, FakeProvider, ManualClock, SigningKey, TestStore};
+use self::cast::{App, Browser, FakeProvider, ManualClock, SigningKey, TestStore, network};
 
 /// Something that is done to every case.
 pub trait Measure {
@@ -73,6 +73,9 @@ pub fn all(measure: &mut impl Measure) {
     let forged = strict.request.forged();
     measure.layered(&runtime, "forged", &strict.layer, &forged, StatusCode::UNAUTHORIZED);
 
+    let (layer, request) = bearer();
+    measure.layered(&runtime, "bearer", &layer, &request, ok);
+
     let miss = session(&runtime, |config| {
         config.token_store(MemoryStore::new()).revalidate_after(Duration::ZERO)
     });
@@ -95,6 +98,21 @@ pub fn session(runtime: &Runtime, change: impl FnOnce(ConfigBuilder) -> ConfigBu
     let node = Node::new(change);
     let cookies = node.sign_in(runtime, "alice");
     Session { layer: node.layer, request: Template::new(Some(&cookies)) }
+}
+
+/// A layer that takes bearer tokens, and a request with one.
+fn bearer() -> (EasyAuthLayer, Template) {
+    let clock = ManualClock::new();
+    clock.set(SystemClock::new().now());
+    let provider = FakeProvider::new("op", &clock);
+    provider.rotate_to(SigningKey::es256("k2"));
+    let token = provider.access_token("alice", "api://orders", |_| {});
+    let config = cast::config(&[], &TestStore::new(), &clock)
+        .clock(SystemClock::new())
+        .http_client(network(std::slice::from_ref(&provider)))
+        .provider(provider.settings().accept_bearer_tokens(["api://orders"]));
+    let request = Template::new(None).with(header::AUTHORIZATION, &format!("Bearer {token}"));
+    (EasyAuthLayer::new(config.build().unwrap()), request)
 }
 
 /// A layer, an application behind it and the provider of its users.
@@ -162,6 +180,11 @@ impl Template {
             BROWSER.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
         headers.push((header::COOKIE, &cookies));
         Self(shared(&headers))
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        self.0.insert(name, value.try_into().unwrap());
+        self
     }
 
     fn spoofed(&self) -> Self {

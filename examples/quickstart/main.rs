@@ -38,12 +38,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .state_directory(state)
         .provider(provider)
         .unauthenticated(Unauthenticated::Allow)
+        // For `examples/client.rs`, which signs in in a browser and comes back to a port of its own.
+        .allowed_external_redirect_urls(["http://127.0.0.1/easyauth.callback"])
         .build()?
         .open()
         .await?;
     let app = Router::new()
         .route("/", get(home))
         .route("/private", get(private))
+        .route("/api/hello", get(hello))
         .route("/style.css", get(style))
         .route("/script.js", get(script))
         .layer(EasyAuthLayer::new(config));
@@ -69,6 +72,11 @@ async fn private(principal: Option<Principal>) -> Response {
         Some(principal) => page(view::private(principal.name())),
         None => Redirect::to("/.auth/login/dev?post_login_redirect_uri=/private").into_response(),
     }
+}
+
+/// `/api/hello`: for programs; those that are not signed in get a 401.
+async fn hello(principal: Principal) -> String {
+    format!("Hello, {}!\n", principal.name())
 }
 
 fn person(principal: &Principal) -> view::Person<'_> {

@@ -44,6 +44,7 @@ pub struct ConfigBuilder {
     pub(super) unauthenticated: Option<Unauthenticated>,
     pub(super) excluded_paths: Vec<String>,
     pub(super) require_https: bool,
+    pub(super) resource_scopes: Option<Vec<String>>,
     pub(super) token_store: StoreChoice,
     pub(super) state_directory: Option<PathBuf>,
     pub(super) keys: Keys,
@@ -68,6 +69,7 @@ impl Default for ConfigBuilder {
             unauthenticated: None,
             excluded_paths: Vec::new(),
             require_https: true,
+            resource_scopes: None,
             token_store: StoreChoice::File(None),
             state_directory: None,
             keys: Keys::default(),
@@ -123,11 +125,13 @@ impl ConfigBuilder {
     /// Places outside the origin that a browser may be sent to after signing in or out
     /// (`allowedExternalRedirectUrls`). None unless set.
     ///
-    /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it.
+    /// `https://spa.example/app` admits that path; `https://spa.example/app/` also all below it;
+    /// `myapp://easyauth.callback` that installed application, for logins with a session token.
     ///
     /// # Security
     ///
-    /// Anybody can make a link that signs people in here and leads them there.
+    /// Anybody can make a link that signs people in here and leads them there, with a session token
+    /// in the fragment or told to a page of that origin.
     pub fn allowed_external_redirect_urls<S: Into<String>>(
         mut self,
         urls: impl IntoIterator<Item = S>,
@@ -170,6 +174,21 @@ impl ConfigBuilder {
     /// there is nothing to send them to.
     pub fn require_https(mut self, required: bool) -> Self {
         self.require_https = required;
+        self
+    }
+
+    /// Tells clients where to get a token for us, by protected resource metadata (RFC 9728) at
+    /// `/.well-known/oauth-protected-resource` and below, to which every 401 points. Not unless set
+    /// (`WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES`).
+    ///
+    /// `scopes` are those to ask for, such as `api://my-app/read`. It names the providers that
+    /// [accept bearer tokens](crate::provider::OpenIdConnect::accept_bearer_tokens), of which there
+    /// must be one.
+    pub fn protected_resource_metadata<S: Into<String>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.resource_scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
@@ -216,8 +235,17 @@ impl ConfigBuilder {
         self
     }
 
-    /// The keys that sign session tokens (`X-ZUMO-AUTH`), which are not in this version: the first
-    /// makes, all verify, four at most. An embedded key unless set.
+    /// The keys that sign session tokens (`X-ZUMO-AUTH`): the first makes, all verify, four at most.
+    /// An embedded key unless set. Of up to 32 bytes a key signs by HS256, of up to 48 by HS384, else
+    /// by HS512.
+    ///
+    /// To change a key, put the new one in front, and take the old one off when the tokens that it
+    /// signed are past refreshing; taken off earlier, it ends them.
+    ///
+    /// # Security
+    ///
+    /// Whoever has such a key can make tokens, but no session: each names one in the token store.
+    /// Server SDKs that verify tokens themselves believe the signature alone.
     pub fn signing_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.signing = keys.into_iter().collect();
         self
@@ -272,7 +300,8 @@ impl ConfigBuilder {
 
     /// How much memory may be used to remember sessions, in bytes; when it is full, those that are
     /// used least are loaded from the token store again. A user takes about 5 to 10 kB. 256 MiB
-    /// unless set, and at least 1 MiB. A quarter as much again is for the cookies that were opened.
+    /// unless set, and at least 1 MiB. A quarter as much again is for the cookies that were opened,
+    /// and an eighth for bearer tokens.
     pub fn cache_capacity(mut self, bytes: u64) -> Self {
         self.session.cache_capacity = bytes;
         self
@@ -282,6 +311,19 @@ impl ConfigBuilder {
     /// application hardly ever gets an expired one. Yes unless set.
     pub fn refresh_ahead(mut self, ahead: bool) -> Self {
         self.session.refresh_ahead = ahead;
+        self
+    }
+
+    /// Whether a session token (`X-ZUMO-AUTH`) is refused once its session has a newer one, a minute
+    /// after that was issued. No unless set: then it is good until its own end, and its reuse is
+    /// logged.
+    ///
+    /// # Security
+    ///
+    /// Set, a stolen token is of use until its owner refreshes. But a client that loses the answer
+    /// to its refresh has to sign in again.
+    pub fn strict_rotation(mut self, strict: bool) -> Self {
+        self.session.strict_rotation = strict;
         self
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::api_prefix::ApiPrefix;
 use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
-use crate::provider::Provider;
+use crate::provider::{Protocol, Provider};
 use crate::return_to::Destinations;
 use crate::seal::{Key, MAX_APP_ID};
 use crate::store::Scope;
@@ -40,6 +40,7 @@ pub(super) fn check(builder: ConfigBuilder) -> Result<Settings, ConfigError> {
     } else {
         Unauthenticated::RedirectToLogin
     });
+    check_resource(builder.resource_scopes.as_deref(), &providers)?;
     let redirect_to = check_redirect(builder.redirect_to, &providers, unauthenticated)?;
     Ok(Settings {
         enabled: builder.enabled,
@@ -52,6 +53,7 @@ pub(super) fn check(builder: ConfigBuilder) -> Result<Settings, ConfigError> {
         unauthenticated,
         excluded,
         require_https: builder.require_https,
+        resource_scopes: builder.resource_scopes,
         token_store: builder.token_store,
         state_directory: builder.state_directory,
         keys: builder.keys,
@@ -163,6 +165,36 @@ fn check_redirect(
             Err(ConfigError::new("identityProviders", problem))
         }
         _ => Ok(None),
+    }
+}
+
+fn check_resource(
+    scopes: Option<&[String]>,
+    providers: &[(ProviderId, Provider)],
+) -> Result<(), ConfigError> {
+    let Some(scopes) = scopes else { return Ok(()) };
+    let fail = |problem: &str| Err(ConfigError::new("easyauth.protectedResource.scopes", problem));
+    // RFC 6749 §3.3.
+    let is_scope = |scope: &String| {
+        let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        !scope.is_empty() && scope.bytes().all(allowed)
+    };
+    if !scopes.iter().all(is_scope) {
+        return fail("each must be one scope, such as api://my-app/read");
+    }
+    if !providers.iter().any(|(_, provider)| takes_bearer_tokens(provider)) {
+        return fail(
+            "there is no provider whose tokens could be used; set allowedAudiences of one, or leave \
+             it (and WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES) out",
+        );
+    }
+    Ok(())
+}
+
+fn takes_bearer_tokens(provider: &Provider) -> bool {
+    match &provider.0 {
+        Protocol::OpenIdConnect(settings) => settings.bearer_audiences.is_some(),
+        Protocol::OAuth2(_) | Protocol::OAuth1(_) => false,
     }
 }
 

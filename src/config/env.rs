@@ -45,6 +45,13 @@ impl<'a> Environment<'a> {
         self.parsed(name, parse_truth, "must be true or false")
     }
 
+    /// The texts in the variable `name`, which commas divide.
+    pub(super) fn list(self, name: &str) -> Option<Vec<String>> {
+        let texts = self.text(name)?;
+        let texts = texts.split(',').map(str::trim).filter(|text| !text.is_empty());
+        Some(texts.map(str::to_owned).collect())
+    }
+
     /// The key in the variable `name`.
     pub(super) fn key(self, name: &str) -> Result<Option<Key>, ConfigError> {
         let Some(text) = self.text(name).map(Zeroizing::new) else { return Ok(None) };
@@ -116,6 +123,7 @@ pub(super) const ENCRYPTION_KEY: &str = "WEBSITE_AUTH_ENCRYPTION_KEY";
 pub(super) const LOGOUT_PATH: &str = "WEBSITE_AUTH_LOGOUT_PATH";
 pub(super) const NONCE_DURATION: &str = "WEBSITE_AUTH_NONCE_DURATION";
 pub(super) const REFRESH_HOURS: &str = "WEBSITE_AUTH_TOKEN_REFRESH_HOURS";
+pub(super) const RESOURCE_SCOPES: &str = "WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES";
 pub(super) const SAS_URL: &str = "WEBSITE_AUTH_TOKEN_CONTAINER_SASURL";
 pub(super) const SIGNING_KEY: &str = "WEBSITE_AUTH_SIGNING_KEY";
 pub(super) const USE_LEGACY_CLAIMS: &str = "WEBSITE_AUTH_USE_LEGACY_CLAIMS";

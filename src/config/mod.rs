@@ -103,6 +103,8 @@ pub(crate) struct Settings {
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) excluded: PathPatterns,
     pub(crate) require_https: bool,
+    /// The scopes in the protected resource metadata, if there are such.
+    pub(crate) resource_scopes: Option<Vec<String>>,
     pub(crate) token_store: StoreChoice,
     pub(crate) state_directory: Option<PathBuf>,
     pub(crate) keys: Keys,
@@ -154,6 +156,8 @@ pub(crate) struct SessionSettings {
     pub(crate) cache_capacity: u64,
     /// Whether active users' tokens are refreshed before they expire.
     pub(crate) refresh_ahead: bool,
+    /// Whether a session token is refused once it has been followed by a newer one.
+    pub(crate) strict_rotation: bool,
 }
 
 impl SessionSettings {
@@ -165,6 +169,18 @@ impl SessionSettings {
             (SessionLifetime::IdentityProviderDerived, None) => now.after(DEFAULT_LIFETIME),
         };
         expiry.min(now.after(self.absolute))
+    }
+
+    /// When a session token that is issued at `now` expires: with the provider's token, or after 30
+    /// days if that names no end. Never at once: some providers call their tokens expired when they
+    /// hand them out, and clients refuse a token that ends before it begins.
+    pub(crate) fn token_expiry(
+        &self,
+        now: Timestamp,
+        token_expires_at: Option<Timestamp>,
+    ) -> Timestamp {
+        let expiry = token_expires_at.unwrap_or(now.after(DEFAULT_TOKEN_LIFETIME));
+        expiry.max(now.after(LEAST_TOKEN_LIFETIME)).min(now.after(self.absolute))
     }
 
     /// The most days between the sealing of a session cookie and its last use.
@@ -184,6 +200,7 @@ impl Default for SessionSettings {
             revalidate: Duration::from_secs(5),
             cache_capacity: 256 << 20,
             refresh_ahead: true,
+            strict_rotation: false,
         }
     }
 }
@@ -206,3 +223,5 @@ pub(crate) enum StoreChoice {
 }
 
 pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(8 * 3_600);
+const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+const LEAST_TOKEN_LIFETIME: Duration = Duration::from_secs(60);

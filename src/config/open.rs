@@ -10,11 +10,13 @@ use zeroize::Zeroizing;
 use super::{ConfigError, Keys, Settings, StoreChoice};
 use crate::seal::{Key, KeyRing, UserIds, random};
 use crate::store::{FileStore, Scope, TokenStore};
+use crate::wire::session_token::SessionTokens;
 
 /// Keys that are there, and a store that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) keys: KeyRing,
+    pub(crate) session_tokens: SessionTokens,
     pub(crate) user_ids: UserIds,
     pub(crate) store: Option<Arc<dyn TokenStore>>,
 }
@@ -61,6 +63,8 @@ impl Opened {
         let missing = || ConfigError::new("easyauth.keys", "there is no key; set one");
         Ok(Self {
             keys: KeyRing::new(&keys.encryption, &settings.app_id).ok_or_else(missing)?,
+            session_tokens: SessionTokens::new(&keys.signing, &settings.origin.with_slash())
+                .ok_or_else(missing)?,
             user_ids: UserIds::new(keys.user_id.as_ref().ok_or_else(missing)?, &settings.app_id),
             store,
         })

@@ -39,9 +39,15 @@ fn check_provider(provider: &Provider, origin: &PublicOrigin) -> Result<Provider
             None => Ok(()),
         },
     });
-    checked.map(|()| id).map_err(|Wrong(member, problem)| {
-        ConfigError::new(format!("{}.{member}", registration.setting), problem)
-    })
+    let wrong = |place: &str, Wrong(member, problem): Wrong| {
+        ConfigError::new(format!("{place}.{member}"), problem)
+    };
+    checked.map_err(|error| wrong(&registration.setting, error))?;
+    if let Protocol::OpenIdConnect(settings) = &provider.0 {
+        let ours = format!("easyauth.providers.{}", id.as_str());
+        openid_connect::check_bearer(settings).map_err(|error| wrong(&ours, error))?;
+    }
+    Ok(id)
 }
 
 /// A member of a provider's settings, and what is wrong with it.

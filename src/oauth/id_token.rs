@@ -97,11 +97,25 @@ impl Expected<'_> {
     fn earliest(&self) -> Timestamp {
         self.now.before(self.skew.min(MAX_SKEW))
     }
+
+    fn is_trusted(&self, audience: &str) -> bool {
+        audience == self.client_id || self.trusted_audiences.iter().any(|a| a == audience)
+    }
+
+    /// Whether a token for `audience` can be meant for us.
+    fn is_addressee(&self, audience: &str) -> bool {
+        let any = self.delivery == Delivery::Application;
+        audience == self.client_id || (any && self.is_trusted(audience))
+    }
 }
 
 /// The way an ID token came to us.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Delivery {
+    /// By an application in which the user has signed in to the provider, maybe a while ago: a token
+    /// is good as long as it lasts. It may be for one of the trusted audiences instead of us, and be
+    /// given to one of them. Hashes are checked where present.
+    Application,
     /// Through the browser, which may have put it beside another code or access token: the hashes
     /// of those are required (§3.3.2.11).
     AuthorizationEndpoint,
@@ -134,6 +148,11 @@ impl IdToken {
     /// often the user's. They are for showing, never for fetching.
     pub(crate) const fn claims(&self) -> &Object {
         &self.claims
+    }
+
+    /// When the token expires.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        self.claims.get("exp").and_then(jwt::moment)
     }
 
     /// When the user proved who they are; `None` if the provider does not say, or not as a moment.
@@ -190,13 +209,10 @@ impl Checked {
 
 fn check_audiences(claims: &Object, expected: &Expected<'_>) -> Result<Vec<String>, IdTokenError> {
     let audiences = jwt::audiences(claims).ok_or(IdTokenError::AudienceMismatch)?;
-    if !audiences.contains(&expected.client_id) {
+    if !audiences.iter().any(|audience| expected.is_addressee(audience)) {
         return Err(IdTokenError::AudienceMismatch);
     }
-    let is_trusted = |audience: &str| {
-        audience == expected.client_id || expected.trusted_audiences.iter().any(|a| a == audience)
-    };
-    if !audiences.iter().all(|audience| is_trusted(audience)) {
+    if !audiences.iter().all(|audience| expected.is_trusted(audience)) {
         return Err(IdTokenError::UntrustedAudience);
     }
     Ok(audiences.into_iter().map(str::to_owned).collect())
@@ -210,20 +226,16 @@ fn check_authorized_party(
     match claims.get("azp") {
         None if audiences.len() > 1 => Err(IdTokenError::AuthorizedPartyMissing),
         None => Ok(None),
-        Some(party) if party.as_str() == Some(expected.client_id) => {
-            Ok(Some(expected.client_id.to_owned()))
-        }
-        Some(_) => Err(IdTokenError::AuthorizedPartyMismatch),
+        Some(party) => party
+            .as_str()
+            .filter(|party| expected.is_addressee(party))
+            .map(|party| Some(party.to_owned()))
+            .ok_or(IdTokenError::AuthorizedPartyMismatch),
     }
 }
 
 fn check_subject(claims: &Object) -> Result<Subject, IdTokenError> {
-    claims
-        .text("sub")
-        .filter(|subject| (1..=MAX_SUBJECT_BYTES).contains(&subject.len()))
-        .filter(|subject| subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
-        .map(Subject::new)
-        .ok_or(IdTokenError::SubjectInvalid)
+    jwt::subject(claims).ok_or(IdTokenError::SubjectInvalid)
 }
 
 fn check_validity(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
@@ -245,7 +257,8 @@ fn check_age(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenErro
     if issued_at > expected.latest() {
         return Err(IdTokenError::IssuedInFuture);
     }
-    if expected.now.since(issued_at) > MAX_AGE_OF_TOKEN {
+    let fresh = expected.delivery != Delivery::Application;
+    if fresh && expected.now.since(issued_at) > MAX_AGE_OF_TOKEN {
         return Err(IdTokenError::IssuedTooLongAgo);
     }
     Ok(())
@@ -328,7 +341,6 @@ pub(crate) const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// How long ago a token may have been issued that is handed to us only now.
 const MAX_AGE_OF_TOKEN: Duration = Duration::from_secs(600);
-const MAX_SUBJECT_BYTES: usize = 255;
 /// The header types of an ID token. Others, such as `at+jwt`, are for other purposes.
 const TYPES: [&str; 1] = ["JWT"];
 

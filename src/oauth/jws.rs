@@ -55,6 +55,12 @@ pub(super) fn unchecked_claims(token: &str) -> Option<Object> {
     json::object(&compact.payload).ok()
 }
 
+/// Whom a document names as its issuer, **unchecked**: only to choose whose keys to check it with.
+/// `None` if it is no signed document, or names nobody.
+pub(crate) fn claimed_issuer(token: &str) -> Option<String> {
+    unchecked_claims(token)?.text("iss").map(str::to_owned)
+}
+
 /// What a provider has signed. Only [`verify`] makes one, so claims without a checked signature
 /// cannot be had.
 #[derive(Debug)]

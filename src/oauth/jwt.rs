@@ -4,7 +4,7 @@
 
 use super::json::{Object, Value};
 use crate::clock::Timestamp;
-use crate::principal::Issuer;
+use crate::principal::{Issuer, Subject};
 
 /// Whether the document comes from `issuer`: `iss` equal byte for byte.
 pub(super) fn is_issued_by(claims: &Object, issuer: &Issuer) -> bool {
@@ -16,6 +16,15 @@ pub(super) fn is_issued_by(claims: &Object, issuer: &Issuer) -> bool {
 pub(super) fn audiences(claims: &Object) -> Option<Vec<&str>> {
     let audience = claims.get("aud")?;
     audience.as_str().map(|only| vec![only]).or_else(|| audience.as_strings())
+}
+
+/// Whom the document is about: 1 to 255 printable ASCII characters (OpenID Connect Core §2).
+pub(super) fn subject(claims: &Object) -> Option<Subject> {
+    claims
+        .text("sub")
+        .filter(|subject| (1..=MAX_SUBJECT_BYTES).contains(&subject.len()))
+        .filter(|subject| subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
+        .map(Subject::new)
 }
 
 /// A moment (`NumericDate`), a fraction of a second dropped.
@@ -34,6 +43,7 @@ pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     (0..=LAST_SECOND).contains(&seconds).then(|| Timestamp::from_unix(seconds))
 }
 
+const MAX_SUBJECT_BYTES: usize = 255;
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
 

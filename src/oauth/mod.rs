@@ -6,6 +6,7 @@
 //! | file                  | format                                        | where it is written down                 |
 //! |-----------------------|-----------------------------------------------|------------------------------------------|
 //! | `authorization`       | the request a browser is sent with, its answer | RFC 6749 §4.1.1–2, RFC 7636, RFC 9207    |
+//! | `bearer`              | tokens that callers bring                     | RFC 6750 §2.1, RFC 9068 §4               |
 //! | `client_assertion`    | signed statements of who we are               | RFC 7523 §2.2, §3                        |
 //! | `discovery`           | provider metadata                             | OpenID Connect Discovery §3–4            |
 //! | `id_token`            | what a provider states about a sign-in        | OpenID Connect Core §2, §3.1.3.7         |
@@ -21,6 +22,7 @@
 //! | `userinfo`            | what a provider tells about a user on request | OpenID Connect Core §5.3                 |
 
 pub(crate) mod authorization;
+pub(crate) mod bearer;
 pub(crate) mod client_assertion;
 pub(crate) mod discovery;
 pub(crate) mod id_token;

@@ -210,6 +210,25 @@ fn error_of(answer: &Object) -> Option<String> {
     }
 }
 
+/// Reads the tokens that an application posts, received at `now`: an ID token, and what it got with
+/// it.
+///
+/// # Errors
+///
+/// If it is no JSON object, or has no ID token, or a member of another type.
+pub(crate) fn posted(body: &[u8], now: Timestamp) -> Result<TokenSet, PostedError> {
+    let posted = json::object(body).map_err(|_| PostedError::Malformed)?;
+    let tokens = token_set(&posted, now).map_err(|_| PostedError::Shape)?;
+    if tokens.id_token.is_some() { Ok(tokens) } else { Err(PostedError::Shape) }
+}
+
+/// Why what an application posts is not taken for tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PostedError {
+    Malformed,
+    Shape,
+}
+
 /// Why there are no tokens.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum TokenError {
@@ -243,15 +262,23 @@ fn hint(code: &str) -> &'static str {
 }
 
 fn tokens(answer: &Object, now: Timestamp) -> Result<TokenSet, TokenError> {
-    let access_token = token(answer, "access_token")?.ok_or(TokenError::Member("access_token"))?;
+    let tokens = token_set(answer, now)?;
+    if tokens.access_token.is_none() {
+        return Err(TokenError::Member("access_token"));
+    }
     if let Some(kind) = answer.get("token_type").filter(|kind| **kind != Value::Null) {
         let bearer = kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
         if !bearer {
             return Err(TokenError::TokenType);
         }
     }
+    Ok(tokens)
+}
+
+/// The tokens that there are.
+fn token_set(answer: &Object, now: Timestamp) -> Result<TokenSet, TokenError> {
     Ok(TokenSet {
-        access_token: Some(access_token),
+        access_token: token(answer, "access_token")?,
         refresh_token: token(answer, "refresh_token")?,
         id_token: token(answer, "id_token")?,
         expires_at: lifetime(answer)?.map(|lifetime| now.after(lifetime)),

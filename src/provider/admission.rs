@@ -41,6 +41,8 @@ pub(crate) enum NotAdmitted {
         "`hd` in the ID token is none of the hosted domains that may sign in (loginParameters hd=…)"
     )]
     HostedDomain,
+    #[error("the provider's authorization policy does not admit the user")]
+    Policy,
     /// `tid` is missing, or none of those allowed.
     #[error("`tid` in the ID token is none of the tenants that may sign in (allowedTenants)")]
     Tenant,

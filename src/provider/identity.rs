@@ -69,6 +69,12 @@ impl OpenIdConnect {
         }
     }
 
+    /// Checks whether the authorization policy admits who signs in with this ID token.
+    pub(crate) fn check_policy(&self, id_token: &Object) -> Result<(), NotAdmitted> {
+        let admitted = self.policy.admits_sign_in(&self.registration.client_id, id_token);
+        if admitted { Ok(()) } else { Err(NotAdmitted::Policy) }
+    }
+
     /// By which name the user of a verified ID token is known for ever; `None` if it has none.
     pub(crate) fn subject(&self, id_token: &Object) -> Option<Subject> {
         let usable = |subject: &String| {

@@ -47,6 +47,23 @@ impl IssuerSource {
         discovery::configured_url(issuer).is_ok_and(|url| url.scheme() == "http")
     }
 
+    /// The issuers whose metadata a document from here may be, as far as the configuration says: who
+    /// is called by the address of the metadata may or may not end in a slash.
+    pub(crate) fn candidates(&self) -> Vec<Issuer> {
+        let issuers = match self {
+            Self::Configured(issuer)
+            | Self::Issuer(issuer)
+            | Self::MetadataUrl(_, Some(issuer)) => vec![issuer.clone()],
+            // An authority has as many as it has tenants.
+            Self::Entra(_) => Vec::new(),
+            Self::MetadataUrl(url, None) => {
+                let base = url.strip_suffix(OPENID_CONFIGURATION);
+                base.map(|base| vec![base.to_owned(), format!("{base}/")]).unwrap_or_default()
+            }
+        };
+        issuers.iter().map(|issuer| Issuer::new(issuer)).collect()
+    }
+
     /// Whether a metadata document from here may name `issuer`.
     pub(crate) fn accepts(&self, issuer: &Issuer) -> bool {
         let named = issuer.as_str();

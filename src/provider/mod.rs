@@ -22,6 +22,7 @@
 pub(crate) mod aad;
 mod admission;
 mod apple;
+mod authorization_policy;
 mod claims;
 mod endpoints;
 mod facebook;
@@ -42,6 +43,7 @@ mod x;
 pub use aad::EntraId;
 pub(crate) use admission::NotAdmitted;
 pub use apple::Apple;
+pub use authorization_policy::AuthorizationPolicy;
 pub use claims::ClaimNames;
 pub use endpoints::Endpoint;
 pub use facebook::Facebook;

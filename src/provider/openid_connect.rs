@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::admission::Admission;
+use super::authorization_policy::AuthorizationPolicy;
 use super::claims::ClaimNames;
 use super::endpoints::{Endpoint, EndpointOverrides};
 use super::habits::{self, Habits};
@@ -45,6 +46,8 @@ pub struct OpenIdConnect {
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) clock_skew: Duration,
     pub(crate) id_tokens_signed_with_secret: bool,
+    pub(crate) bearer_audiences: Option<Vec<String>>,
+    pub(crate) policy: AuthorizationPolicy,
 }
 
 impl OpenIdConnect {
@@ -117,6 +120,8 @@ impl OpenIdConnect {
             trusted_audiences: Vec::new(),
             clock_skew: DEFAULT_SKEW,
             id_tokens_signed_with_secret: false,
+            bearer_audiences: None,
+            policy: AuthorizationPolicy::default(),
         }
     }
 
@@ -255,9 +260,48 @@ impl OpenIdConnect {
     }
 
     /// An audience that ID tokens may have beside our client id. A token with any other is refused.
+    ///
+    /// A token that an application posts to `/.auth/login/<name>` may also be for this audience
+    /// alone, such as the client id under which the provider knows that application.
+    ///
+    /// # Security
+    ///
+    /// Whoever is handed a token for this audience can sign in with it as its user: list no client of
+    /// others.
     #[must_use]
     pub fn trusted_audience(mut self, audience: impl Into<String>) -> Self {
         self.trusted_audiences.push(audience.into());
+        self
+    }
+
+    /// Takes the provider's tokens in `Authorization: Bearer` for a proof of who asks: access tokens
+    /// and ID tokens that are for one of `audiences` (Azure's `allowedAudiences`) or for our client
+    /// id. Unless set, `Authorization` is the application's business.
+    ///
+    /// Such a request has the identity headers that a session's has, and no token headers. A token
+    /// is good until its `exp` and the [clock skew](Self::clock_skew), and as long as its key is
+    /// published: that is looked at once an hour, and stands for a day if the provider is away.
+    ///
+    /// # Security
+    ///
+    /// Name only what this application alone is called. A token for somebody else's audience was
+    /// given to them, and they could come in here with it. There is no session to end: a token, and
+    /// so the ID token that somebody signed in with here, is good until its `exp` whoever has it, also
+    /// after they have signed out.
+    #[must_use]
+    pub fn accept_bearer_tokens<S: Into<String>>(
+        mut self,
+        audiences: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.bearer_audiences = Some(audiences.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Who of those that the provider vouches for may come in, by signing in or by a bearer token.
+    /// Everybody unless set.
+    #[must_use]
+    pub fn authorization_policy(mut self, policy: AuthorizationPolicy) -> Self {
+        self.policy = policy;
         self
     }
 

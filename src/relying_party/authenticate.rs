@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, Request};
 
 use super::RelyingParty;
+use super::credential::{Credential, Refused, Unknown};
 use super::opened_cookies::Opened as OpenedCookie;
 use super::records::{Age, CachedRecord, Records};
 use crate::clock::Timestamp;
@@ -17,10 +18,11 @@ use crate::wire;
 use crate::wire::header::IdentityHeaders;
 use crate::wire::session::Presented;
 
-/// Somebody with a session.
+/// Somebody whom a credential vouches for.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    pub(crate) handle: SessionHandle,
+    /// What names their session; `None` if they have none, for a bearer token says who they are.
+    pub(crate) session: Option<Credential>,
     pub(crate) prepared: Arc<Prepared>,
 }
 
@@ -43,6 +45,33 @@ impl Prepared {
 }
 
 impl Known {
+    fn in_session(credential: Credential, prepared: &Arc<Prepared>) -> Self {
+        Self { session: Some(credential), prepared: Arc::clone(prepared) }
+    }
+
+    pub(super) fn by_bearer(prepared: &Arc<Prepared>) -> Self {
+        Self { session: None, prepared: Arc::clone(prepared) }
+    }
+
+    /// The name of the request header that vouches for them.
+    pub(crate) const fn vouched_by(&self) -> &'static str {
+        match &self.session {
+            Some(credential) => credential.header(),
+            None => "authorization",
+        }
+    }
+
+    /// Whether browsers send what vouches for them by themselves, whichever site has them make the
+    /// request.
+    pub(crate) fn is_ambient(&self) -> bool {
+        self.session.is_some_and(|credential| credential.is_ambient())
+    }
+
+    pub(super) fn is_same_user(&self, other: &Self) -> bool {
+        let (one, other) = (&self.prepared.principal, &other.prepared.principal);
+        one.provider() == other.provider() && one.user_id() == other.user_id()
+    }
+
     /// Tells the application who asks.
     pub(crate) fn introduce<B>(&self, request: &mut Request<B>) {
         self.prepared.headers.set(request.headers_mut());
@@ -78,114 +107,212 @@ pub(crate) enum Recognised {
     Unsettled,
 }
 
-/// Why a request has no session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Unknown {
-    /// It brought no credential.
-    Nobody,
-    /// It brought a session cookie that does not open: damaged, forged, or sealed with another key.
-    Unreadable,
-    /// Its session is past its end.
-    Expired,
-    /// Its session was ended, here or elsewhere.
-    Ended,
-}
-
 impl RelyingParty {
     /// Looks at the credentials of a request without waiting for anything.
     pub(crate) fn recognise(&self, request: &HeaderMap) -> Recognised {
+        if self.accepts_bearer {
+            return self.recognise_with_bearer(request);
+        }
+        self.recognise_session(request)
+    }
+
+    pub(super) fn recognise_session(&self, request: &HeaderMap) -> Recognised {
         let Some(opened) = self.config.opened_already() else {
-            let sent = wire::cookie::has_session(request);
+            let sent = Credential::is_sent(request);
             return if sent { Recognised::Unsettled } else { Recognised::Unknown(Unknown::Nobody) };
         };
         let now = self.now();
-        let (handle, prepared) = match self.open_session(request, opened, now, Duration::ZERO) {
-            Ok(session) => session,
-            Err(unknown) => return Recognised::Unknown(unknown),
-        };
-        match (prepared, self.records.get()) {
-            (Some(prepared), Some(None)) => Recognised::Known(Known { handle, prepared }),
-            (None, Some(Some(records))) => self.recall(handle, records, now),
-            (_, None) => Recognised::Unsettled,
-            // The cookie was made when the token store was on and is off now, or the reverse.
-            _ => Recognised::Unknown(Unknown::Ended),
+        match self.open_credential(request, opened, now, Duration::ZERO) {
+            Ok((credential, prepared)) => self.recognise_as(credential, prepared, now),
+            Err(unknown) => Recognised::Unknown(unknown),
         }
     }
 
-    /// Looks at the credentials of a request, and asks the token store where only it knows.
+    fn recognise_as(
+        &self,
+        credential: Credential,
+        prepared: Option<Arc<Prepared>>,
+        now: Timestamp,
+    ) -> Recognised {
+        match (prepared, self.records.get()) {
+            (Some(prepared), Some(None)) => {
+                Recognised::Known(Known::in_session(credential, &prepared))
+            }
+            (None, Some(Some(records))) => self.recall(credential, records, now),
+            (_, None) => Recognised::Unsettled,
+            // It was made when the token store was on and is off now, or the reverse.
+            _ => Recognised::Unknown(credential.refused(Refused::Ended)),
+        }
+    }
+
+    /// Looks at the credentials of a request, and asks the token store where only it knows, or the
+    /// provider.
     pub(crate) async fn authenticate(
         &self,
         request: &HeaderMap,
     ) -> Result<Result<Known, Unknown>, Error> {
-        let records = self.records().await?;
-        match self.recognise(request) {
-            Recognised::Known(known) => return Ok(Ok(known)),
-            Recognised::Unknown(unknown) => return Ok(Err(unknown)),
-            Recognised::Unsettled => {}
+        if self.accepts_bearer {
+            return self.authenticate_with_bearer(request).await;
         }
-        let opened = self.config.opened().await?;
-        let session = self.open_session(request, opened, self.now(), Duration::ZERO);
-        let handle = match session {
-            Ok((handle, _)) => handle,
-            Err(unknown) => return Ok(Err(unknown)),
-        };
-        let Some(records) = records else { return Ok(Err(Unknown::Ended)) };
-        Ok(self.look_up(handle, records).await?.ok_or(Unknown::Ended))
+        self.authenticate_session(request).await
     }
 
-    /// Looks `handle` up in the token store, and lets a request whose access token has expired wait
-    /// a moment for a fresh one.
+    pub(super) async fn authenticate_session(
+        &self,
+        request: &HeaderMap,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let opened = self.config.opened().await?;
+        let opened = self.open_credential(request, opened, self.now(), Duration::ZERO);
+        self.settle(opened).await
+    }
+
+    /// Whose session the request's cookie names, whatever else it brought.
+    pub(super) async fn authenticate_by_cookie(
+        &self,
+        request: &HeaderMap,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let opened = self.config.opened().await?;
+        let cookie = self.open_cookie(request, opened, self.now(), Duration::ZERO);
+        self.settle(cookie).await
+    }
+
+    async fn settle(
+        &self,
+        opened: Result<OpenedCredential, Unknown>,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let records = self.records().await?;
+        let (credential, prepared) = match opened {
+            Ok(opened) => opened,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        match self.recognise_as(credential, prepared, self.now()) {
+            Recognised::Known(known) => Ok(Ok(known)),
+            Recognised::Unknown(unknown) => Ok(Err(unknown)),
+            Recognised::Unsettled => match records {
+                Some(records) => self.look_up(credential, records).await,
+                None => Ok(Err(credential.refused(Refused::Ended))),
+            },
+        }
+    }
+
+    /// Looks `credential` up in the token store, and lets a request whose access token has expired
+    /// wait a moment for a fresh one.
     async fn look_up(
         &self,
-        handle: SessionHandle,
+        credential: Credential,
         records: &Records,
-    ) -> Result<Option<Known>, Error> {
-        let cached = match records.cached_for(&handle) {
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let handle = credential.session();
+        let ended = credential.refused(Refused::Ended);
+        let cached = match records.cached_for(handle) {
             Some(cached) => cached,
             None => records.load(&handle.user).await?,
         };
         // A record older than its holder has seen was put back from a backup: its tokens are spent.
         let Some(record) = cached.record().filter(|r| r.grant.generation >= handle.generation)
         else {
-            return Ok(None);
+            return Ok(Err(ended));
         };
-        let known = self.find(handle, &cached);
-        if known.is_none()
+        if let Err(unknown) = self.check_rotation(&credential, &cached) {
+            return Ok(Err(unknown));
+        }
+        let known = self.find(credential, &cached).ok_or(ended);
+        if known.is_err()
             || !self.settings().session.refresh_ahead
             || !record.is_overdue(self.now())
         {
             return Ok(known);
         }
         let fresh = self.refresh_overdue(handle.user, record.grant.generation).await;
-        Ok(fresh.and_then(|fresh| self.find(handle, &fresh)).or(known))
+        Ok(fresh.and_then(|fresh| self.find(credential, &fresh)).map_or(known, Ok))
     }
 
-    /// The session that the request's cookie proves, unless it ended more than `grace` ago.
-    pub(super) fn open_session(
+    /// What the request's first credential proves, unless it ended more than `grace` ago.
+    ///
+    /// The first that is there decides, good or bad: who sends a session token does not want to be
+    /// whom a cookie names that the browser adds by itself.
+    pub(super) fn open_credential(
         &self,
         request: &HeaderMap,
         opened: &Opened,
         now: Timestamp,
         grace: Duration,
-    ) -> Result<OpenedCookie, Unknown> {
-        let settings = &self.settings().session;
-        let open = |value: &[u8]| {
-            let decode = || wire::session::decode(value, &opened.keys, now, settings.max_days());
-            self.opened_cookies.open(value, now, decode)
-        };
-        let (handle, prepared) = match wire::session::find(request, open) {
-            Presented::Session(handle, prepared) => (handle, prepared),
-            Presented::Unreadable => return Err(Unknown::Unreadable),
-            Presented::Nothing => return Err(Unknown::Nobody),
-        };
-        let SessionHandle { created_at, expires_at, .. } = handle;
-        if now >= expires_at.after(grace) || now >= created_at.after(settings.absolute) {
-            return Err(Unknown::Expired);
+    ) -> Result<OpenedCredential, Unknown> {
+        if let Some(token) = wire::session_token::find(request) {
+            let credential = self.open_token(token, opened, now, grace)?;
+            self.note_outranked(credential.session(), request, opened, now);
+            return Ok((credential, None));
         }
-        Ok((handle, prepared))
+        self.open_cookie(request, opened, now, grace)
     }
 
-    fn recall(&self, handle: SessionHandle, records: &Records, now: Timestamp) -> Recognised {
+    fn open_token(
+        &self,
+        token: &[u8],
+        opened: &Opened,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Credential, Unknown> {
+        let handle = opened.session_tokens.decode(token, now);
+        let handle = handle.ok_or(Unknown::SessionToken(Refused::Unreadable))?;
+        let credential = Credential::SessionToken(handle);
+        self.check_time(&credential, now, grace).map(|()| credential)
+    }
+
+    pub(super) fn open_cookie(
+        &self,
+        request: &HeaderMap,
+        opened: &Opened,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<OpenedCredential, Unknown> {
+        let max_days = self.settings().session.max_days();
+        let open = |value: &[u8]| {
+            let decode = || wire::session::decode(value, &opened.keys, now, max_days);
+            self.opened_cookies.open(value, now, decode)
+        };
+        let (handle, prepared): OpenedCookie = match wire::session::find(request, open) {
+            Presented::Session(handle, prepared) => (handle, prepared),
+            Presented::Unreadable => return Err(Unknown::Cookie(Refused::Unreadable)),
+            Presented::Nothing => return Err(Unknown::Nobody),
+        };
+        let credential = Credential::Cookie(handle);
+        self.check_time(&credential, now, grace).map(|()| (credential, prepared))
+    }
+
+    fn check_time(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<(), Unknown> {
+        let SessionHandle { created_at, expires_at, .. } = *credential.session();
+        let absolute = self.settings().session.absolute;
+        if now >= expires_at.after(grace) || now >= created_at.after(absolute) {
+            return Err(credential.refused(Refused::Expired));
+        }
+        Ok(())
+    }
+
+    /// Two users in one request are a mistake, or a page that signs its user in for another time.
+    fn note_outranked(
+        &self,
+        handle: &SessionHandle,
+        request: &HeaderMap,
+        opened: &Opened,
+        now: Timestamp,
+    ) {
+        let Ok((cookie, _)) = self.open_cookie(request, opened, now, Duration::ZERO) else {
+            return;
+        };
+        let (user, outranked) = (handle.user, cookie.session().user);
+        if user != outranked {
+            tracing::info!(%user, %outranked, "X-ZUMO-AUTH outranks the cookie of another user");
+        }
+    }
+
+    fn recall(&self, credential: Credential, records: &Records, now: Timestamp) -> Recognised {
+        let handle = credential.session();
         let Some((cached, age)) = records.cached(&handle.user) else {
             return Recognised::Unsettled;
         };
@@ -201,7 +328,10 @@ impl RelyingParty {
         let Some(prepared) = cached.prepared(handle.session, now) else {
             return Recognised::Unsettled;
         };
-        let known = Known { handle, prepared: Arc::clone(prepared) };
+        if let Err(unknown) = self.check_rotation(&credential, &cached) {
+            return Recognised::Unknown(unknown);
+        }
+        let known = Known::in_session(credential, prepared);
         if age == Age::Aging {
             records.revalidate(handle.user, &cached);
         }
@@ -217,8 +347,29 @@ impl RelyingParty {
         Recognised::Known(known)
     }
 
-    pub(super) fn find(&self, handle: SessionHandle, cached: &CachedRecord) -> Option<Known> {
-        let prepared = cached.prepared(handle.session, self.now())?;
-        Some(Known { handle, prepared: Arc::clone(prepared) })
+    /// Notices a session token that has been followed by a newer one: it may be a copy in the wrong
+    /// hands. Refuses it if that is configured.
+    pub(super) fn check_rotation(
+        &self,
+        credential: &Credential,
+        cached: &CachedRecord,
+    ) -> Result<(), Unknown> {
+        let Credential::SessionToken(handle) = credential else { return Ok(()) };
+        let session = cached.record().and_then(|record| record.session(handle.session));
+        if !session.is_some_and(|it| it.has_superseded(handle.generation, self.now())) {
+            return Ok(());
+        }
+        let (user, refused) = (handle.user, self.settings().session.strict_rotation);
+        tracing::info!(%user, refused, "a session token was used again after a newer one was issued");
+        if refused { Err(credential.refused(Refused::Superseded)) } else { Ok(()) }
+    }
+
+    fn find(&self, credential: Credential, cached: &CachedRecord) -> Option<Known> {
+        let prepared = cached.prepared(credential.session().session, self.now())?;
+        Some(Known::in_session(credential, prepared))
     }
 }
+
+/// A credential that is good as far as it says itself, and what its requests get if it says that
+/// too.
+pub(super) type OpenedCredential = (Credential, Option<Arc<Prepared>>);

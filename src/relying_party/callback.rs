@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::openid_connect::OpenIdProvider;
+use super::sign_in::{Issued, Proof, SignIn};
 use super::{Provider, RelyingParty};
 use crate::config::Opened;
 use crate::error::{Error, Kind};
@@ -15,26 +16,22 @@ use crate::oauth::authorization::{
 use crate::oauth::discovery::Metadata;
 use crate::oauth::oauth1::CallbackResponse;
 use crate::oauth::token::{self, TokenResponse};
-use crate::pending_login::{LoginId, PendingLogin};
-use crate::principal::{Issuer, Subject};
-use crate::provider::{Protocol, Stated};
-use crate::record::Original;
-use crate::return_to::ReturnTo;
-use crate::session::Authentication;
-use crate::token::TokenSet;
+use crate::pending_login::{HandOver, Landing, LoginId, PendingLogin};
+use crate::provider::Protocol;
 use crate::wire;
 
 /// A login that has had its answer.
 #[derive(Debug)]
 pub(crate) enum Finished {
     SignedIn {
-        return_to: ReturnTo,
+        landing: Landing,
+        issued: Issued,
         cookies: Vec<HeaderValue>,
     },
     /// The provider did not sign the user in, or the user did not want it to.
     Refused {
         error: AuthorizationError,
-        return_to: ReturnTo,
+        landing: Landing,
         cookies: Vec<HeaderValue>,
     },
 }
@@ -43,13 +40,15 @@ pub(crate) enum Finished {
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub(crate) error: Error,
+    /// Where it was to end; unknown if the login was not this browser's own.
+    pub(crate) landing: Option<Landing>,
     /// What to delete in the browser; nothing if the login was not its own.
     pub(crate) cookies: Vec<HeaderValue>,
 }
 
 impl From<Error> for Unfinished {
     fn from(error: Error) -> Self {
-        Self { error, cookies: Vec::new() }
+        Self { error, landing: None, cookies: Vec::new() }
     }
 }
 
@@ -66,11 +65,16 @@ impl RelyingParty {
         let answer = Answer::parse(provider, answer)?;
         let pending = self.spend_login(provider, &answer, request, opened)?;
         let forget = self.cookies.delete_login(&pending.id);
-        let finished = self.settle(provider, pending, answer, request).await;
-        finished.map_err(|error| Unfinished { error, cookies: forget.into_iter().collect() })
+        let landing = pending.landing.clone();
+        let finished = self.conclude(provider, pending, answer, request).await;
+        finished.map_err(|error| Unfinished {
+            error,
+            landing: Some(landing),
+            cookies: forget.into_iter().collect(),
+        })
     }
 
-    async fn settle(
+    async fn conclude(
         &self,
         provider: &Provider,
         pending: PendingLogin,
@@ -78,7 +82,7 @@ impl RelyingParty {
         request: &HeaderMap,
     ) -> Result<Finished, Error> {
         let forget = self.cookies.delete_login(&pending.id);
-        let return_to = pending.return_to.clone();
+        let landing = pending.landing.clone();
         let settled = match (answer, &provider.settings.0) {
             (Answer::OAuth2(response), _) => {
                 self.settle_code(provider, pending, response, request).await?
@@ -92,13 +96,21 @@ impl RelyingParty {
             Settled::Proved(proved) => *proved,
             Settled::Refused(error) => {
                 let cookies = forget.into_iter().collect();
-                return Ok(Finished::Refused { error, return_to, cookies });
+                return Ok(Finished::Refused { error, landing, cookies });
             }
         };
-        let session = self.sign_in(provider, &pending, proof, request).await?;
-        let returned = self.cookies.set_returned(self.now().after(RETURNED));
-        let cookies = forget.into_iter().chain(session).chain(returned).collect();
-        Ok(Finished::SignedIn { return_to, cookies })
+        let sign_in = SignIn {
+            provider,
+            request,
+            hand_over: &landing.hand_over,
+            // Who gets no cookie keeps the one they have.
+            replaces: pending.replaces.filter(|_| hands_over_cookie(&landing)),
+        };
+        let issued = self.sign_in(&sign_in, proof).await?;
+        let back = self.cookies.set_returned(self.now().after(RETURNED));
+        let back = back.filter(|_| hands_over_cookie(&landing));
+        let cookies = forget.into_iter().chain(back).collect();
+        Ok(Finished::SignedIn { landing, issued, cookies })
     }
 
     async fn settle_code(
@@ -240,23 +252,13 @@ pub(super) struct Callback<'a> {
 }
 
 impl Callback<'_> {
-    pub(super) const fn pending(&self) -> &PendingLogin {
+    pub(super) fn pending(&self) -> &PendingLogin {
         self.code.pending()
     }
 }
 
-/// What a code was redeemed for, checked: the tokens, and who has signed in.
-#[derive(Debug)]
-pub(super) struct Proof {
-    pub(super) tokens: TokenSet,
-    pub(super) issuer: Issuer,
-    pub(super) subject: Subject,
-    pub(super) stated: Stated,
-    /// What later ID tokens must repeat; `None` if the provider knows none.
-    pub(super) original: Option<Original>,
-    /// The provider's own name for its session with the user.
-    pub(super) provider_sid: Option<String>,
-    pub(super) authentication: Authentication,
+fn hands_over_cookie(landing: &Landing) -> bool {
+    landing.hand_over == HandOver::Cookie
 }
 
 /// How long a browser counts as one that has just come back.

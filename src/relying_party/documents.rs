@@ -1,15 +1,14 @@
 //! What a provider publishes about itself, fetched when first needed and kept for a while: its
 //! metadata and its keys.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
-use tokio::sync::Mutex;
 use url::Url;
 
+use super::kept::Kept;
 use super::{Provider, RelyingParty};
 use crate::error::{Error, Kind};
 use crate::http_client;
@@ -24,11 +23,30 @@ pub(crate) struct Documents {
     keys: Kept<KeySet>,
 }
 
+/// Who sent what is to be verified, and so how often it can make us ask the provider.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sender {
+    /// The provider itself, from its token endpoint.
+    Provider,
+    /// A caller, who can be anybody.
+    Anybody,
+}
+
+impl Sender {
+    /// How long keys are not fetched again for an unknown one.
+    const fn cool_down(self) -> Duration {
+        match self {
+            Self::Provider => COOL_DOWN,
+            Self::Anybody => PATIENCE,
+        }
+    }
+}
+
 impl RelyingParty {
     /// The provider's metadata.
     pub(super) async fn metadata(&self, provider: &Provider) -> Result<Arc<Metadata>, Error> {
         let kept = &provider.documents.metadata;
-        kept.get(self.elapsed(), FRESH, || self.fetch_metadata(provider)).await
+        kept.get(self.elapsed(), COOL_DOWN, || self.fetch_metadata(provider)).await
     }
 
     /// The provider's keys.
@@ -38,18 +56,65 @@ impl RelyingParty {
         metadata: &Metadata,
     ) -> Result<Arc<KeySet>, Error> {
         let kept = &provider.documents.keys;
-        kept.get(self.elapsed(), FRESH, || self.fetch_keys(metadata)).await
+        kept.get(self.elapsed(), COOL_DOWN, || self.fetch_keys(metadata)).await
     }
 
     /// The provider's keys, fetched again because none of those at hand is the one wanted; unless
-    /// that was done a moment ago.
+    /// that was done a moment ago, for `sender` or before.
     pub(super) async fn keys_again(
         &self,
+        sender: Sender,
         provider: &Provider,
         metadata: &Metadata,
     ) -> Result<Arc<KeySet>, Error> {
         let kept = &provider.documents.keys;
-        kept.get_again(self.elapsed(), || self.fetch_keys(metadata)).await
+        kept.get_again(self.elapsed(), sender.cool_down(), || self.fetch_keys(metadata)).await
+    }
+
+    /// The provider's metadata and keys, for a token that anybody can send: it makes us ask only
+    /// once in a while, and nobody waits for what is there.
+    pub(super) async fn published(
+        &self,
+        provider: &Arc<Provider>,
+    ) -> Result<(Arc<Metadata>, Arc<KeySet>), Error> {
+        let Documents { metadata, keys } = &provider.documents;
+        let now = self.elapsed();
+        let metadata = match metadata.at_hand(now) {
+            Some(metadata) => metadata,
+            None => metadata.get(now, PATIENCE, || self.fetch_metadata(provider)).await?,
+        };
+        let keys = match self.keys_at_hand(provider) {
+            Some(keys) => keys,
+            None => keys.get(now, PATIENCE, || self.fetch_keys(&metadata)).await?,
+        };
+        Ok((metadata, keys))
+    }
+
+    /// The provider's keys if they can be had without waiting. Before they are old they are fetched
+    /// anew in the background.
+    pub(super) fn keys_at_hand(&self, provider: &Arc<Provider>) -> Option<Arc<KeySet>> {
+        let kept = &provider.documents.keys;
+        let now = self.elapsed();
+        let keys = kept.at_hand(now)?;
+        if kept.is_due(now, PATIENCE) {
+            let (relying_party, provider) = (self.clone(), Arc::clone(provider));
+            tokio::spawn(async move { relying_party.renew(&provider).await });
+        }
+        Some(keys)
+    }
+
+    /// Fetches what the provider publishes. If that fails, what was there still stands.
+    async fn renew(&self, provider: &Provider) {
+        let Documents { metadata, keys } = &provider.documents;
+        let now = self.elapsed();
+        let renewed = async {
+            let metadata = metadata.renew(now, || self.fetch_metadata(provider)).await?;
+            keys.renew(now, || self.fetch_keys(&metadata)).await
+        };
+        if let Err(error) = renewed.await {
+            let (provider, error) = (&provider.id, error.chain());
+            tracing::warn!(%provider, error, "the provider's keys could not be fetched again");
+        }
     }
 
     fn elapsed(&self) -> Duration {
@@ -93,190 +158,9 @@ impl RelyingParty {
     }
 }
 
-/// A document, and when it was fetched or failed to be.
-#[derive(Debug)]
-struct Kept<T>(Mutex<State<T>>);
-
-#[derive(Debug)]
-struct State<T> {
-    document: Option<(Arc<T>, Duration)>,
-    failure: Option<(Error, Duration)>,
-    /// When it was last fetched although it was fresh.
-    insisted_at: Option<Duration>,
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self(Mutex::new(State { document: None, failure: None, insisted_at: None }))
-    }
-}
-
-impl<T> Kept<T> {
-    /// The document if it is younger than `fresh`, else a newly fetched one. Whoever comes while
-    /// it is being fetched waits for the same.
-    ///
-    /// A provider that does not answer is asked again after a moment; until then, and for a day in
-    /// all, what it last said stands.
-    async fn get<F>(
-        &self,
-        now: Duration,
-        fresh: Duration,
-        fetch: impl FnOnce() -> F,
-    ) -> Result<Arc<T>, Error>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let mut state = self.0.lock().await;
-        if let Some(document) = state.younger_than(fresh, now) {
-            return Ok(document);
-        }
-        if let Some((error, failed_at)) = &state.failure
-            && now.saturating_sub(*failed_at) < COOL_DOWN
-        {
-            let error = error.clone();
-            return state.stale(&error, now).ok_or(error);
-        }
-        let answer = fetch().await;
-        state.take(answer, now)
-    }
-
-    /// The document, newly fetched however fresh it is; but not twice within [`COOL_DOWN`], which
-    /// is counted from before the fetch and whatever comes of it.
-    async fn get_again<F>(&self, now: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, Error>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let mut state = self.0.lock().await;
-        let lately = state.insisted_at.is_some_and(|at| now.saturating_sub(at) < COOL_DOWN);
-        if lately && let Some(document) = state.younger_than(STALE, now) {
-            return Ok(document);
-        }
-        state.insisted_at = Some(now);
-        let answer = fetch().await;
-        state.take(answer, now)
-    }
-}
-
-impl<T> State<T> {
-    fn take(&mut self, answer: Result<T, Error>, now: Duration) -> Result<Arc<T>, Error> {
-        match answer {
-            Ok(document) => {
-                let document = Arc::new(document);
-                self.document = Some((Arc::clone(&document), now));
-                self.failure = None;
-                Ok(document)
-            }
-            Err(error) => {
-                self.failure = Some((error.clone(), now));
-                self.stale(&error, now).ok_or(error)
-            }
-        }
-    }
-
-    fn younger_than(&self, age: Duration, now: Duration) -> Option<Arc<T>> {
-        let (document, fetched_at) = self.document.as_ref()?;
-        (now.saturating_sub(*fetched_at) < age).then(|| Arc::clone(document))
-    }
-
-    /// What still stands although it could not be fetched again. A document that is there and
-    /// wrong (another issuer's) is no outage: nothing stands then.
-    fn stale(&self, error: &Error, now: Duration) -> Option<Arc<T>> {
-        let outage = matches!(error.kind(), Kind::Http(_) | Kind::Document { .. });
-        self.younger_than(STALE, now).filter(|_| outage)
-    }
-}
-
-/// How long a document is used without asking again.
-const FRESH: Duration = Duration::from_secs(3_600);
-/// How long a document is used if the provider cannot be asked.
-const STALE: Duration = Duration::from_secs(86_400);
-/// How long a failure stands, and how long keys are not fetched again for an unknown one. Only the
-/// provider's own token endpoint can make us ask, so this spares it no flood, just the queue of
-/// those who waited for the same failure.
+/// How long a failure stands, and how long keys are not fetched again for an unknown one, where only
+/// the provider's own answers make us ask. It spares the provider no flood, just the queue of those
+/// who waited for the same failure.
 const COOL_DOWN: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-    use crate::http_client::HttpClientError;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    async fn get(
-        kept: &Kept<u32>,
-        now: Duration,
-        fresh: Duration,
-        answer: Result<u32, Error>,
-    ) -> (Option<u32>, bool) {
-        let asked = Cell::new(false);
-        let document = kept.get(now, fresh, async || {
-            asked.set(true);
-            answer
-        });
-        (document.await.ok().map(|document| *document), asked.get())
-    }
-
-    fn down() -> Result<u32, Error> {
-        Err(HttpClientError::TimedOut.into())
-    }
-
-    #[tokio::test]
-    async fn a_document_is_fetched_when_first_needed_and_again_when_it_is_old() {
-        let kept = Kept::default();
-
-        assert_eq!(get(&kept, SECOND, FRESH, Ok(1)).await, (Some(1), true));
-        assert_eq!(get(&kept, FRESH, FRESH, Ok(2)).await, (Some(1), false));
-        assert_eq!(get(&kept, FRESH + SECOND, FRESH, Ok(2)).await, (Some(2), true));
-    }
-
-    #[tokio::test]
-    async fn di_07_in_an_outage_the_last_document_stands_for_a_day() {
-        let kept = Kept::default();
-        assert_eq!(get(&kept, SECOND, FRESH, Ok(1)).await, (Some(1), true));
-
-        assert_eq!(get(&kept, 2 * FRESH, FRESH, down()).await, (Some(1), true));
-        assert_eq!(get(&kept, 2 * FRESH, FRESH, Ok(2)).await, (Some(1), false));
-        assert_eq!(get(&kept, STALE + SECOND, FRESH, down()).await, (None, true));
-        assert_eq!(get(&kept, STALE + 3 * SECOND, FRESH, Ok(3)).await, (Some(3), true));
-    }
-
-    #[tokio::test]
-    async fn di_07_another_issuers_document_is_no_outage() {
-        let kept = Kept::default();
-        assert_eq!(get(&kept, SECOND, FRESH, Ok(1)).await, (Some(1), true));
-
-        let wrong = Err(DiscoveryError::IssuerMismatch.into());
-        assert_eq!(get(&kept, 2 * FRESH, FRESH, wrong).await, (None, true));
-    }
-
-    #[tokio::test]
-    async fn those_who_waited_for_a_failure_do_not_ask_one_after_another() {
-        let kept = Kept::default();
-
-        assert_eq!(get(&kept, SECOND, FRESH, down()).await, (None, true));
-        assert_eq!(get(&kept, SECOND, FRESH, Ok(1)).await, (None, false));
-        assert_eq!(get(&kept, 2 * SECOND, FRESH, Ok(1)).await, (Some(1), true));
-    }
-
-    #[tokio::test]
-    async fn t_50_unknown_keys_do_not_make_a_flood_of_fetches() {
-        let kept = Kept::default();
-        let again = async |now, answer| {
-            let asked = Cell::new(false);
-            let document = kept.get_again(now, async || {
-                asked.set(true);
-                answer
-            });
-            (document.await.ok().map(|document: Arc<u32>| *document), asked.get())
-        };
-        assert_eq!(get(&kept, SECOND, FRESH, Ok(1)).await, (Some(1), true));
-
-        assert_eq!(again(SECOND, Ok(2)).await, (Some(2), true));
-        assert_eq!(again(SECOND, Ok(3)).await, (Some(2), false));
-        assert_eq!(again(2 * SECOND, down()).await, (Some(2), true));
-        assert_eq!(again(2 * SECOND, Ok(3)).await, (Some(2), false));
-        assert_eq!(again(3 * SECOND, Ok(3)).await, (Some(3), true));
-    }
-}
+/// The same where anybody can make us ask.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,10 +9,9 @@ use super::{Provider, RelyingParty};
 use crate::config::Opened;
 use crate::error::Error;
 use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
-use crate::pending_login::{LoginId, PendingLogin};
+use crate::pending_login::{Landing, LoginId, PendingLogin};
 use crate::principal::Issuer;
 use crate::provider::{Protocol, max_age};
-use crate::return_to::ReturnTo;
 use crate::seal::{RandomError, random};
 use crate::secret::Secret;
 use crate::session::{SessionId, UserKey};
@@ -22,7 +21,7 @@ use crate::wire::cookie::MAX_LOGINS;
 /// What a visitor wants who begins to sign in.
 #[derive(Debug)]
 pub(crate) struct Beginning<'a> {
-    pub(crate) return_to: ReturnTo,
+    pub(crate) landing: Landing,
     /// Parameters for the provider; those that are not allowed are dropped.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) request: &'a HeaderMap,
@@ -91,7 +90,7 @@ impl RelyingParty {
             state: state.into(),
             nonce: random_text()?,
             code_verifier: random_text()?,
-            return_to: beginning.return_to.clone(),
+            landing: beginning.landing.clone(),
             started_at: now,
             max_age: max_age(further).flatten(),
             request_token: None,
@@ -99,13 +98,16 @@ impl RelyingParty {
         })
     }
 
-    /// The session that the browser has now, if any.
+    /// The session that the browser has now, if any. A session token is none of the browser's, and
+    /// who signs in may well send an old one.
     pub(super) async fn present_session(
         &self,
         request: &HeaderMap,
     ) -> Result<Option<(UserKey, SessionId)>, Error> {
-        let known = self.authenticate(request).await?;
-        Ok(known.ok().map(|known| (known.handle.user, known.handle.session)))
+        let known = self.authenticate_by_cookie(request).await?;
+        let handle =
+            known.ok().and_then(|known| known.session).map(|credential| *credential.session());
+        Ok(handle.map(|handle| (handle.user, handle.session)))
     }
 
     fn login_cookies(

@@ -7,6 +7,7 @@ use super::records::Change;
 use crate::error::Error;
 use crate::principal::ProviderId;
 use crate::session::{SessionId, UserKey};
+use crate::wire;
 
 /// What signing out came to.
 #[derive(Debug)]
@@ -18,9 +19,13 @@ pub(crate) struct SignedOut {
 }
 
 impl RelyingParty {
-    /// Ends the session that `request` proves.
+    /// Ends the session that `request` proves. Who sends a session token keeps their cookies: it is
+    /// not their session that ends.
     pub(crate) async fn end_session(&self, request: &HeaderMap) -> Result<SignedOut, Error> {
         let provider = self.end_presented(request).await?;
+        if wire::session_token::find(request).is_some() {
+            return Ok(SignedOut { provider, cookies: Vec::new() });
+        }
         let logins = self.cookies.logins(request);
         let logins = logins.iter().filter_map(|login| self.cookies.delete_login(login));
         let sessions = self.cookies.delete_session(request);
@@ -29,13 +34,13 @@ impl RelyingParty {
     }
 
     /// Also one that has expired and could still be refreshed: somebody may have a copy of its
-    /// cookie.
+    /// cookie or token.
     async fn end_presented(&self, request: &HeaderMap) -> Result<Option<ProviderId>, Error> {
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
-        let Ok((handle, prepared)) = self.open_session(request, opened, self.now(), window) else {
-            return Ok(None);
-        };
+        let presented = self.open_credential(request, opened, self.now(), window);
+        let Ok((credential, prepared)) = presented else { return Ok(None) };
+        let handle = credential.session();
         match prepared {
             Some(prepared) => Ok(Some(prepared.principal.provider().clone())),
             None => self.end(&handle.user, handle.session).await,

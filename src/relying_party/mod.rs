@@ -4,10 +4,13 @@
 //! decided below, and which status an outcome makes above.
 
 mod authenticate;
+mod bearer;
 mod callback;
 mod client;
+mod client_login;
+mod credential;
 mod documents;
-mod flight;
+mod kept;
 mod login;
 mod logout;
 mod oauth1;
@@ -15,9 +18,12 @@ mod oauth2;
 mod opened_cookies;
 mod openid_connect;
 mod records;
+mod redeem;
 mod refresh;
 mod sign_in;
 mod spent;
+mod told;
+mod verified_tokens;
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -25,20 +31,24 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub(crate) use self::authenticate::{Known, Recognised, Unknown};
+pub(crate) use self::authenticate::{Known, Recognised};
+use self::bearer::BearerTokens;
 pub(crate) use self::callback::{Finished, Unfinished};
+pub(crate) use self::credential::{NoBearer, Refused, Unknown};
 use self::documents::Documents;
-use self::flight::Flights;
 pub(crate) use self::login::Beginning;
 pub(crate) use self::logout::SignedOut;
 use self::opened_cookies::OpenedCookies;
 use self::records::Records;
-pub(crate) use self::refresh::NotRefreshed;
 use self::refresh::{Failure, Landed};
+pub(crate) use self::refresh::{NotRefreshed, Renewed};
+pub(crate) use self::sign_in::Issued;
 use self::spent::SpentLogins;
+use self::verified_tokens::VerifiedTokens;
 use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, Settings};
 use crate::error::Error;
+use crate::flight::Flights;
 use crate::http_client::{self, HttpClient};
 use crate::principal::ProviderId;
 use crate::provider;
@@ -62,6 +72,9 @@ pub(crate) struct Shared {
     /// Whose refresh failed lately.
     failures: Cache<UserKey, Failure>,
     opened_cookies: OpenedCookies,
+    /// Whether tokens of any provider prove anything.
+    accepts_bearer: bool,
+    verified_tokens: VerifiedTokens,
 }
 
 impl Deref for RelyingParty {
@@ -78,6 +91,8 @@ pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) settings: provider::Provider,
     pub(crate) documents: Documents,
+    /// How its tokens are taken from callers; `None` if they are not.
+    bearer: Option<BearerTokens>,
     /// Permits to ask for fresh tokens: an outage that ends must not become a storm.
     pub(crate) refreshing: Semaphore,
 }
@@ -86,13 +101,14 @@ impl RelyingParty {
     /// The relying party of `config`. Does no IO; a configuration that needs none is opened.
     pub(crate) fn new(config: Config) -> Self {
         let settings = config.settings();
-        let providers = settings
+        let providers: Vec<Arc<Provider>> = settings
             .providers
             .iter()
             .map(|(id, settings)| Provider {
                 id: id.clone(),
                 settings: settings.clone(),
                 documents: Documents::default(),
+                bearer: BearerTokens::of(settings),
                 refreshing: Semaphore::new(MOST_REFRESHES),
             })
             .map(Arc::new)
@@ -100,6 +116,7 @@ impl RelyingParty {
         let http_client = settings.http_client.clone().map(http_client::bounded);
         let relying_party = Self(Arc::new(Shared {
             cookies: Cookies::new(settings.origin.is_https()),
+            accepts_bearer: providers.iter().any(|provider| provider.bearer.is_some()),
             providers,
             http_client: http_client.map(OnceLock::from).unwrap_or_default(),
             records: OnceCell::new(),
@@ -107,6 +124,7 @@ impl RelyingParty {
             flights: Flights::default(),
             failures: Cache::new(MOST_FAILURES),
             opened_cookies: OpenedCookies::new(settings.session.cache_capacity / 4),
+            verified_tokens: VerifiedTokens::new(settings.session.cache_capacity / 8),
             config,
         }));
         relying_party.open_without_io();

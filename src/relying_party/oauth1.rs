@@ -7,8 +7,9 @@
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::callback::{Proof, Settled};
+use super::callback::Settled;
 use super::login::random_text;
+use super::sign_in::Proof;
 use super::{Provider, RelyingParty};
 use crate::error::{Error, Kind};
 use crate::http_client;
@@ -96,6 +97,7 @@ impl RelyingParty {
             subject: Subject::new(&profile.subject),
             stated: profile.stated(&provider.id),
             original: None,
+            id_token_expires_at: None,
             provider_sid: None,
             authentication: Authentication::default(),
         })

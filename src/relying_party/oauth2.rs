@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 
-use super::callback::Proof;
+use super::sign_in::Proof;
 use super::{Provider, RelyingParty};
 use crate::error::{Error, Kind};
 use crate::http_client;
@@ -47,6 +47,7 @@ impl RelyingParty {
             subject,
             stated: profile.stated(&provider.id),
             original: None,
+            id_token_expires_at: None,
             provider_sid: None,
             authentication: Authentication::default(),
         })

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::callback::{Callback, Proof};
+use url::Url;
+
+use super::callback::Callback;
+use super::documents::Sender;
+use super::sign_in::Proof;
 use super::{Provider, RelyingParty};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::http_client;
 use crate::oauth::authorization::ResponseType;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::id_token::{self, Delivery, Expected, IdToken, IdTokenError, refreshed};
-use crate::oauth::json::Object;
 use crate::oauth::jwa::Algorithm;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{JwsError, Keys};
-use crate::oauth::userinfo::{self, UserinfoError};
-use crate::principal::{Claim, Issuer};
-use crate::provider::aad::groups;
-use crate::provider::{OpenIdConnect, Sources, Stated};
+use crate::principal::Issuer;
+use crate::provider::{OpenIdConnect, Stated};
 use crate::record::Record;
 use crate::secret::Secret;
 use crate::session::Authentication;
@@ -29,6 +29,14 @@ pub(super) struct OpenIdProvider<'a> {
     pub(super) provider: &'a Provider,
     pub(super) settings: &'a OpenIdConnect,
     pub(super) metadata: &'a Metadata,
+}
+
+impl<'a> OpenIdProvider<'a> {
+    /// Where the provider is asked about users.
+    pub(super) fn userinfo(&self) -> Option<&'a Url> {
+        let endpoint = self.metadata.endpoints.userinfo.as_ref();
+        endpoint.filter(|_| self.settings.habits.asks_userinfo)
+    }
 }
 
 /// Whose ID tokens are accepted.
@@ -63,7 +71,7 @@ impl RelyingParty {
         vouched: Option<IdToken>,
         mut tokens: TokenSet,
     ) -> Result<Proof, Error> {
-        let OpenIdProvider { provider, settings, .. } = op;
+        let settings = op.settings;
         let id_token = match (self.verify_redeemed(op, callback, &tokens).await, vouched) {
             (Err(error), Some(vouched)) if settings.leaves_unsigned() && is_unsigned(&error) => {
                 tokens.id_token = callback.code.id_token().cloned();
@@ -74,15 +82,53 @@ impl RelyingParty {
             }
             (verified, _) => verified?,
         };
+        self.proof(op, &id_token, callback.code.user(), tokens).await
+    }
+
+    /// Who has signed in, by an ID token that an application brings among `tokens`, if it was issued
+    /// to *our* application.
+    pub(super) async fn prove_by_brought(
+        &self,
+        op: OpenIdProvider<'_>,
+        tokens: TokenSet,
+    ) -> Result<Proof, Error> {
+        let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
+        let authors = self.authors(op, token)?;
+        let expected =
+            Expected { delivery: Delivery::Application, ..self.expected(op, &authors, &tokens) };
+        let verified = self.verified(Sender::Anybody, op, &authors.issuer, |keys, algorithms| {
+            id_token::verify(token.expose(), keys, algorithms, &expected)
+        });
+        let id_token = verified.await?;
+        op.settings.admission.check(id_token.claims())?;
+        // Nothing shows then that both tokens are about the same user.
+        let vouches = id_token.claims().get("at_hash").is_some() || op.userinfo().is_some();
+        if tokens.access_token.is_some() && !vouches {
+            return Err(Kind::StrayAccessToken.into());
+        }
+        self.proof(op, &id_token, None, tokens).await
+    }
+
+    /// What `id_token` states, and what the provider tells beside it; `user` came with the answer.
+    async fn proof(
+        &self,
+        op: OpenIdProvider<'_>,
+        id_token: &IdToken,
+        user: Option<&str>,
+        tokens: TokenSet,
+    ) -> Result<Proof, Error> {
+        let OpenIdProvider { provider, settings, .. } = op;
+        settings.check_policy(id_token.claims())?;
         let subject = settings.subject(id_token.claims()).ok_or(IdTokenError::SubjectInvalid)?;
-        let told = self.told(op, callback, &tokens, &id_token).await?;
+        let told = self.told(op, user, &tokens, id_token).await?;
         let stated = settings.identity(&provider.id, &subject, id_token.claims(), &told);
         let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
         let issuer = self.authors(op, token)?.issuer;
         Ok(Proof {
             original: Some(id_token.original()),
+            id_token_expires_at: id_token.expires_at(),
             provider_sid: id_token.sid().map(str::to_owned),
-            authentication: authentication(&id_token),
+            authentication: authentication(id_token),
             tokens: settings.keep(tokens),
             issuer,
             subject,
@@ -118,7 +164,7 @@ impl RelyingParty {
             ..self.expected(op, &authors, beside)
         };
         let id_token = self
-            .verified(op, &authors.issuer, |keys, algorithms| {
+            .verified(Sender::Provider, op, &authors.issuer, |keys, algorithms| {
                 id_token::verify(token.expose(), keys, algorithms, &expected)
             })
             .await?;
@@ -157,9 +203,10 @@ impl RelyingParty {
     }
 
     /// Verifies with the secret that the provider signs with, if it is configured so. Else with its
-    /// keys for `issuer`.
+    /// keys for `issuer`. What is to be verified came from `sender`.
     async fn verified(
         &self,
+        sender: Sender,
         op: OpenIdProvider<'_>,
         issuer: &Issuer,
         verify: impl Fn(Keys<'_>, &[Algorithm]) -> Result<IdToken, IdTokenError>,
@@ -175,110 +222,25 @@ impl RelyingParty {
             verify(Keys::Published(&keys), &algorithms)
         };
         let stale = |error: &IdTokenError| *error == JwsError::NoMatchingKey.into();
-        Ok(self.with_keys(op, verify, stale).await??)
+        Ok(self.with_keys(sender, op, verify, stale).await??)
     }
 
     /// What `verify` says with the provider's keys, and with newly fetched ones if it is a `stale`
     /// failure: the one wanted is not among them, for the provider may have changed its keys since.
-    async fn with_keys<T, E>(
+    pub(super) async fn with_keys<T, E>(
         &self,
+        sender: Sender,
         op: OpenIdProvider<'_>,
         verify: impl Fn(&KeySet) -> Result<T, E>,
         stale: impl Fn(&E) -> bool,
     ) -> Result<Result<T, E>, Error> {
         let OpenIdProvider { provider, metadata, .. } = op;
         match verify(&*self.keys(provider, metadata).await?) {
-            Err(error) if stale(&error) => Ok(verify(&*self.keys_again(provider, metadata).await?)),
+            Err(error) if stale(&error) => {
+                Ok(verify(&*self.keys_again(sender, provider, metadata).await?))
+            }
             verified => Ok(verified),
         }
-    }
-
-    /// What is told of the user beside the ID token.
-    async fn told(
-        &self,
-        op: OpenIdProvider<'_>,
-        callback: &Callback<'_>,
-        tokens: &TokenSet,
-        id_token: &IdToken,
-    ) -> Result<Vec<Claim>, Error> {
-        let userinfo = self.userinfo(op, tokens, id_token).await?;
-        let sources = Sources {
-            id_token: id_token.claims(),
-            userinfo: userinfo.as_ref(),
-            user: callback.code.user(),
-        };
-        let mut told = op.settings.told(&sources);
-        told.extend(self.groups(op, tokens, id_token).await);
-        Ok(told)
-    }
-
-    async fn userinfo(
-        &self,
-        op: OpenIdProvider<'_>,
-        tokens: &TokenSet,
-        id_token: &IdToken,
-    ) -> Result<Option<Object>, Error> {
-        let OpenIdProvider { settings, metadata, .. } = op;
-        let (Some(endpoint), Some(access_token), true) =
-            (&metadata.endpoints.userinfo, &tokens.access_token, settings.habits.asks_userinfo)
-        else {
-            return Ok(None);
-        };
-        let request = userinfo::request(endpoint, access_token)?;
-        let answer = http_client::send(self.http_client()?, request).await?;
-        let subject = id_token.subject();
-        if !settings.signed_userinfo {
-            let expected = userinfo::Expected { subject, signed: None };
-            return Ok(Some(userinfo::parse(&answer, &expected)?));
-        }
-        let algorithms = metadata.capabilities.userinfo_algorithms();
-        let parse = |keys: &KeySet| {
-            let signed = userinfo::Signed {
-                keys: Keys::Published(keys),
-                algorithms: &algorithms,
-                issuer: &metadata.issuer,
-                client_id: &settings.registration.client_id,
-                now: self.now(),
-                skew: settings.clock_skew,
-            };
-            userinfo::parse(&answer, &userinfo::Expected { subject, signed: Some(signed) })
-        };
-        let stale = |error: &UserinfoError| *error == JwsError::NoMatchingKey.into();
-        Ok(Some(self.with_keys(op, parse, stale).await??))
-    }
-
-    /// The groups that did not fit into the ID token, where they are to be asked for. Without them
-    /// the user may do less, not more, so a failure is for the log.
-    async fn groups(
-        &self,
-        op: OpenIdProvider<'_>,
-        tokens: &TokenSet,
-        id_token: &IdToken,
-    ) -> Vec<Claim> {
-        let (Some(endpoint), Some(access_token), true) =
-            (&op.settings.groups, &tokens.access_token, groups::are_left_out(id_token.claims()))
-        else {
-            return Vec::new();
-        };
-        match self.ask_for_groups(endpoint, access_token).await {
-            Ok(groups) => groups,
-            Err(error) => {
-                let provider = &op.provider.id;
-                let reason = error.chain();
-                tracing::error!(%provider, reason, "the user's groups could not be asked for");
-                Vec::new()
-            }
-        }
-    }
-
-    async fn ask_for_groups(
-        &self,
-        endpoint: &str,
-        access_token: &Secret<String>,
-    ) -> Result<Vec<Claim>, Error> {
-        let request = groups::request(endpoint, access_token)?;
-        let answer = http_client::send(self.http_client()?, request).await?;
-        Ok(groups::parse(&answer)?)
     }
 
     /// What the ID token states that came with a refresh of `record`'s grant; `None` if it states
@@ -293,6 +255,7 @@ impl RelyingParty {
             return Ok(None);
         };
         op.settings.admission.check(id_token.claims())?;
+        op.settings.check_policy(id_token.claims())?;
         if op.settings.subject(id_token.claims()).as_ref() != Some(&record.subject) {
             return Err(IdTokenError::SubjectChanged.into());
         }
@@ -320,7 +283,7 @@ impl RelyingParty {
         let issuer = op.settings.issuer_again(op.metadata, &record.issuer);
         let authors = Authors { issuer, alias: op.settings.alias() };
         let expected = self.expected(op, &authors, tokens);
-        let verified = self.verified(op, &authors.issuer, |keys, algorithms| {
+        let verified = self.verified(Sender::Provider, op, &authors.issuer, |keys, algorithms| {
             refreshed::verify(token.expose(), keys, algorithms, &expected, original)
         });
         match verified.await {

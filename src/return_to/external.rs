@@ -42,6 +42,18 @@ impl ExternalUrl {
             && (path == page || (page.ends_with('/') && path.starts_with(page.as_str())))
     }
 
+    /// Whether this URL is one of loopback without a port, and allows the page at `path` whatever the
+    /// port of `origin`: installed applications take one that is free (RFC 8252 §7.3).
+    pub(super) fn admits_any_port(&self, origin: &PublicOrigin, path: &str) -> bool {
+        let Self::Web { origin: listed, .. } = self else { return false };
+        LOOPBACK.contains(&listed.as_str())
+            && origin
+                .as_str()
+                .strip_prefix(listed.as_str())
+                .is_some_and(|rest| rest.starts_with(':'))
+            && self.admits(listed, path)
+    }
+
     /// The target to send if `raw` is this URL of an installed application.
     pub(super) fn admit_app(&self, raw: &str) -> Option<String> {
         let Self::App { scheme, target } = self else { return None };
@@ -85,6 +97,8 @@ pub(crate) enum ExternalUrlError {
     Wildcard(String),
 }
 
+/// This machine by number: what `localhost` is, others may decide.
+const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 /// Schemes that mean something to the browser itself, in most cases running or reading something.
 const BROWSER_SCHEMES: [&str; 14] = [
     "about",

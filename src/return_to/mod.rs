@@ -88,6 +88,14 @@ impl Destinations {
 
     /// Reads the value of a parameter after exactly one form-decoding.
     pub(crate) fn parse(&self, raw: &str) -> Result<ReturnTo, ReturnToError> {
+        self.parse_if(raw, ExternalUrl::admits)
+    }
+
+    fn parse_if(
+        &self,
+        raw: &str,
+        admits: impl Fn(&ExternalUrl, &PublicOrigin, &str) -> bool,
+    ) -> Result<ReturnTo, ReturnToError> {
         check_text(raw)?;
         if raw.starts_with('/') {
             return self.parse_reference(raw);
@@ -100,7 +108,8 @@ impl Destinations {
             return self.parse_reference(&reference);
         }
         let reference = resolve(&origin, &reference)?;
-        let allowed = self.external.iter().any(|url| url.admits(&origin, before_query(&reference)));
+        let allowed =
+            self.external.iter().any(|url| admits(url, &origin, before_query(&reference)));
         if allowed {
             sendable(format!("{origin}{reference}"))
         } else {
@@ -109,13 +118,15 @@ impl Destinations {
     }
 
     /// Like [`parse`](Self::parse), for a login that an installed application began: listed URLs
-    /// with that application's own scheme are accepted too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for logins that applications begin"))]
+    /// with that application's own scheme are accepted too, and those of loopback without a port at
+    /// any port.
     pub(crate) fn parse_mobile(&self, raw: &str) -> Result<ReturnTo, ReturnToError> {
         check_text(raw)?;
         match self.external.iter().find_map(|url| url.admit_app(raw)) {
             Some(target) => sendable(target),
-            None => self.parse(raw),
+            None => self.parse_if(raw, |url, origin, path| {
+                url.admits(origin, path) || url.admits_any_port(origin, path)
+            }),
         }
     }
 

@@ -215,6 +215,40 @@ fn oa_12_an_installed_application_is_a_target_of_mobile_logins_only() {
 }
 
 #[test]
+fn oa_12_a_program_on_loopback_comes_back_to_any_port() {
+    let listed = destinations(&[
+        "http://127.0.0.1/easyauth.callback",
+        "http://[::1]/easyauth.callback",
+        "http://127.0.0.2:8080/easyauth.callback",
+        "http://localhost/easyauth.callback",
+        "https://spa.example/easyauth.callback",
+    ]);
+
+    for raw in [
+        "http://127.0.0.1:49152/easyauth.callback",
+        "http://[::1]:49152/easyauth.callback?x",
+        "http://127.0.0.2:8080/easyauth.callback",
+    ] {
+        assert_eq!(listed.parse_mobile(raw).unwrap().as_str(), raw);
+    }
+    for raw in [
+        "http://127.0.0.1:49152/",
+        "http://127.0.0.1:49152/easyauth.callback/",
+        "http://127.0.0.10:49152/easyauth.callback",
+        "http://127.0.0.2:8081/easyauth.callback",
+        "http://localhost:49152/easyauth.callback",
+        "https://127.0.0.1:49152/easyauth.callback",
+        "https://spa.example:8443/easyauth.callback",
+        "http://127.0.0.1:49152@evil.example/easyauth.callback",
+    ] {
+        assert!(listed.parse_mobile(raw).is_err(), "{raw}");
+    }
+    // A browser's own login has no business there, and what is there may not ask in its name.
+    assert!(listed.parse("http://127.0.0.1:49152/easyauth.callback").is_err());
+    assert!(!listed.trusts_origin_of("http://127.0.0.1:49152"));
+}
+
+#[test]
 fn a_listed_url_that_could_mean_too_much_is_a_configuration_error() {
     for entry in ["https://*.example/", "https://spa.example/*", "*", "myapp://*"] {
         let error = Destinations::new(app_origin(), ApiPrefix::default(), &[entry]).unwrap_err();

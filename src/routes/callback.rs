@@ -1,22 +1,19 @@
 //! `GET|POST /.auth/login/<provider>/callback`: back from the provider.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::BoxError;
 use tracing::field::display;
 
+use super::posted::{self, Unread};
 use super::refuse::{self, Explanation};
-use super::{no_such_provider, reply};
+use super::{landing, no_such_provider, reply};
 use crate::error::{Refusal, SubStatus};
 use crate::oauth::authorization::AuthorizationError;
 use crate::principal::ProviderId;
 use crate::relying_party::{Finished, RelyingParty, Unfinished};
-use crate::return_to::ReturnTo;
 
 pub(super) async fn answer<B>(
     relying_party: &RelyingParty,
@@ -41,8 +38,12 @@ where
     };
     match relying_party.finish_login(provider, &form, &parts.headers).await {
         Ok(finished) => render(relying_party, &provider.id, parts, finished),
-        Err(Unfinished { error, cookies }) => {
+        Err(Unfinished { error, landing, cookies }) => {
             let mut response = refuse::fail(relying_party, parts, &error);
+            if let Some(landing) = landing {
+                let what = refuse::explain(error.fault()).heading;
+                response = landing::fail(relying_party, &landing, response, what);
+            }
             reply::set_cookies(&mut response, cookies);
             response
         }
@@ -64,19 +65,15 @@ where
     if !query.is_empty() {
         return Err((StatusCode::BAD_REQUEST, BOTH));
     }
-    let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
-    let essence = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
-    if !essence.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(FORM)) {
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, NO_FORM));
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, SLOW)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, LONG))
-        }
-        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, BROKEN)),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-    }
+    posted::read(parts, body, FORM).await.map_err(|unread| {
+        let explanation = match unread {
+            Unread::OtherType => NO_FORM,
+            Unread::TooSlow => SLOW,
+            Unread::TooLong => LONG,
+            Unread::BrokenOff => BROKEN,
+        };
+        (unread.status(), explanation)
+    })
 }
 
 fn render(
@@ -86,11 +83,13 @@ fn render(
     finished: Finished,
 ) -> Response<Bytes> {
     match finished {
-        Finished::SignedIn { return_to, cookies } => {
+        Finished::SignedIn { landing, issued, cookies } => {
             tracing::info!(%provider, "signed in");
-            reply::redirect(&absolute(relying_party, &return_to), cookies)
+            let mut response = landing::arrive(relying_party, &landing, issued);
+            reply::set_cookies(&mut response, cookies);
+            response
         }
-        Finished::Refused { error, return_to, cookies } => {
+        Finished::Refused { error, landing, cookies } => {
             let (status, explanation) = explain(&error.code);
             let sub_status = SubStatus::LoginProtocolError;
             let mut response = refuse::refuse_login(
@@ -99,9 +98,10 @@ fn render(
                 status,
                 sub_status,
                 &explanation,
-                &return_to,
+                &landing.return_to,
             );
             log(provider, &error, &response);
+            response = landing::fail(relying_party, &landing, response, explanation.heading);
             reply::set_cookies(&mut response, cookies);
             response
         }
@@ -118,14 +118,6 @@ fn log(provider: &ProviderId, error: &AuthorizationError, response: &Response<By
     } else {
         tracing::info!(%provider, decision, error = code, description, "the provider did not sign in");
     }
-}
-
-/// `return_to` as the original writes it: with our origin in front.
-pub(super) fn absolute(relying_party: &RelyingParty, return_to: &ReturnTo) -> String {
-    if return_to.is_external() {
-        return return_to.as_str().to_owned();
-    }
-    format!("{}{}", relying_party.settings().origin, return_to.as_str())
 }
 
 /// The error codes of RFC 6749 §4.1.2.1, of OpenID Connect Core §3.1.2.6 and of GitHub, by what they mean to the
@@ -146,9 +138,7 @@ fn explain(code: &str) -> (StatusCode, Explanation) {
     }
 }
 
-const FORM: &[u8] = b"application/x-www-form-urlencoded";
-const MAX_BODY: usize = 64 << 10;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const FORM: &str = "application/x-www-form-urlencoded";
 
 const fn unreadable(reason: &'static str) -> Explanation {
     Explanation {

@@ -6,8 +6,10 @@ use http::{Response, StatusCode};
 
 use super::page::{Link, Page};
 use super::parameters::Parameters;
-use super::{login, not_found, refuse, reply};
+use super::refuse::{self, Explanation};
+use super::{landing, login, not_found, reply};
 use crate::error::SubStatus;
+use crate::pending_login::{HandOver, Landing};
 use crate::relying_party::RelyingParty;
 use crate::return_to::ReturnTo;
 
@@ -15,10 +17,12 @@ pub(super) fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<By
     if relying_party.providers().next().is_none() {
         return not_found(relying_party, parts);
     }
-    match login::return_to(relying_party, &Parameters::of(&parts.uri)) {
-        Ok(return_to) => page(relying_party, &return_to),
-        Err(explanation) => {
-            let (status, sub_status) = (StatusCode::BAD_REQUEST, SubStatus::LoginProtocolError);
+    match landing::wanted(relying_party.settings(), &Parameters::of(&parts.uri)) {
+        Ok(Landing { return_to, hand_over: HandOver::Cookie }) => page(relying_party, &return_to),
+        refused => {
+            let (status, explanation) =
+                refused.err().unwrap_or((StatusCode::BAD_REQUEST, NO_TOKENS));
+            let sub_status = SubStatus::LoginProtocolError;
             refuse::refuse(relying_party, parts, status, sub_status, &explanation)
         }
     }
@@ -38,3 +42,11 @@ fn page(relying_party: &RelyingParty, return_to: &ReturnTo) -> Response<Bytes> {
     let page = Page { title: "Sign in", heading: "Sign in", links: &links, ..Page::default() };
     reply::page(StatusCode::OK, &page)
 }
+
+const NO_TOKENS: Explanation = Explanation {
+    reason: "a login with a session token names no provider",
+    error: "invalid_request",
+    heading: "This sign-in link is not valid",
+    description: "It asks for a session token (session_mode, completion_type or code_challenge), and \
+                  must lead to the sign-in with one service: /.auth/login/<provider>.",
+};

@@ -8,7 +8,8 @@
 //! 3. there is no `Origin`, and a `Referer` of which the same is true.
 //!
 //! One that says nothing of where it comes from is no browser's, or an old one's whose user asked
-//! it to keep silent: it passes. Nothing is decided by `User-Agent`.
+//! it to keep silent: it passes. Nothing is decided by `User-Agent`. What a session token vouches for
+//! is not looked at: no site can have a browser send one that it does not know.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -20,6 +21,7 @@ use super::{asker, reply};
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;
 use crate::return_to::Destinations;
+use crate::wire;
 
 /// Whether a request may change something: by its method, or by opening a connection (WebSocket)
 /// on which everything else is sent.
@@ -34,8 +36,15 @@ pub(crate) fn forbids(relying_party: &RelyingParty, parts: &Parts) -> bool {
         && is_foreign(&relying_party.settings().destinations, parts)
 }
 
+/// Whether another site may have had the browser send this request with its cookie. None can have it
+/// send a session token, and with one no cookie counts.
+pub(super) fn is_forged(relying_party: &RelyingParty, parts: &Parts) -> bool {
+    wire::session_token::find(&parts.headers).is_none()
+        && is_foreign(&relying_party.settings().destinations, parts)
+}
+
 /// Whether another site has had the browser send this request.
-pub(super) fn is_foreign(destinations: &Destinations, parts: &Parts) -> bool {
+fn is_foreign(destinations: &Destinations, parts: &Parts) -> bool {
     let headers = &parts.headers;
     if headers.get_all("sec-fetch-site").iter().any(|site| site == "cross-site") {
         return true;

@@ -7,10 +7,11 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, choose, csrf, login, reply};
+use super::{asker, bearer, choose, csrf, login, preflight, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
-use crate::relying_party::{Known, RelyingParty, Unknown};
+use crate::pending_login::Landing;
+use crate::relying_party::{Known, NoBearer, Refused, RelyingParty, Unknown};
 use crate::wire;
 
 /// What is to be done with a request.
@@ -26,7 +27,7 @@ pub(crate) enum Verdict {
 /// Decides what happens to a request of somebody known: it goes to the application, unless another
 /// site has sent it.
 pub(crate) fn authenticated(relying_party: &RelyingParty, parts: &Parts, known: Known) -> Verdict {
-    if csrf::forbids(relying_party, parts) {
+    if known.is_ambient() && csrf::forbids(relying_party, parts) {
         return Verdict::Answer(csrf::refuse(relying_party, parts));
     }
     Verdict::Admit(Some(known))
@@ -45,6 +46,8 @@ pub(crate) fn unauthenticated(
     }
     match settings.unauthenticated {
         Unauthenticated::Allow => Verdict::Admit(None),
+        // Who sends a token is a program that needs to know that it does no longer do.
+        _ if is_about_token(unknown) => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject401 => Verdict::Answer(turn_away(relying_party, parts, unknown)),
         Unauthenticated::Reject403 => Verdict::Answer(forbidden(relying_party, parts)),
         Unauthenticated::Reject404 => Verdict::Answer(hidden(relying_party, parts)),
@@ -72,9 +75,12 @@ pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &s
     }
 }
 
-/// Paths that are excluded, and `OPTIONS *`, which asks about the server and not about a resource.
+/// Paths that are excluded, `OPTIONS *`, which asks about the server and not about a resource, and
+/// preflights, which come before a request that is looked at when it comes.
 fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
-    settings.excluded.matches(path) || (path == "*" && parts.method == Method::OPTIONS)
+    settings.excluded.matches(path)
+        || (path == "*" && parts.method == Method::OPTIONS)
+        || preflight::is_preflight(parts)
 }
 
 fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
@@ -105,7 +111,7 @@ async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes>
         let return_to = settings.destinations.of_request(&parts.uri);
         // A hint in the page's own address is taken along, as the original does.
         let parameters = Parameters::of(&parts.uri).only(&["login_hint", "domain_hint"]);
-        login::begin(relying_party, provider, return_to, parameters, parts).await
+        login::begin(relying_party, provider, Landing::browser(return_to), parameters, parts).await
     };
     reply::secure(response, &parts.method)
 }
@@ -116,11 +122,9 @@ pub(super) fn unauthorized(
     parts: &Parts,
     unknown: Unknown,
 ) -> Response<Bytes> {
-    let (reason, sub_status) = match unknown {
-        Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
-        Unknown::Unreadable => ("the session cookie does not open", SubStatus::InvalidToken),
-        Unknown::Expired => ("the session has expired", SubStatus::SessionTimeout),
-        Unknown::Ended => ("the session was ended", SubStatus::SessionTimeout),
+    let (reason, sub_status) = match reason(unknown) {
+        Ok(reason) => reason,
+        Err(why) => return bearer::refuse(relying_party, parts, why),
     };
     let explanation = Explanation {
         reason,
@@ -134,11 +138,45 @@ pub(super) fn unauthorized(
     reply::secure(refused, &parts.method)
 }
 
+/// Why a request has no session, and Azure's sub-status for that.
+const fn reason(unknown: Unknown) -> Result<(&'static str, SubStatus), NoBearer> {
+    Ok(match unknown {
+        Unknown::Nobody => ("no credential", SubStatus::Unauthenticated),
+        Unknown::Cookie(Refused::Unreadable) => {
+            ("the session cookie does not open", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Unreadable) => {
+            ("the session token is not valid", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Expired) => {
+            ("the session token has expired", SubStatus::InvalidToken)
+        }
+        Unknown::Cookie(Refused::Expired) => ("the session has expired", SubStatus::SessionTimeout),
+        Unknown::SessionToken(Refused::Superseded) => {
+            ("the session token was followed by a newer one", SubStatus::InvalidToken)
+        }
+        Unknown::SessionToken(Refused::Ended)
+        | Unknown::Cookie(Refused::Ended | Refused::Superseded) => {
+            ("the session was ended", SubStatus::SessionTimeout)
+        }
+        Unknown::Bearer(why) => return Err(why),
+    })
+}
+
+/// Whether somebody sent a token to be known by, and is not.
+const fn is_about_token(unknown: Unknown) -> bool {
+    match unknown {
+        Unknown::SessionToken(_) => true,
+        Unknown::Bearer(why) => !matches!(why, NoBearer::Foreign),
+        Unknown::Nobody | Unknown::Cookie(_) => false,
+    }
+}
+
 /// A 401. A cookie that proves nothing is deleted with it, so that it is not sent for ever; that of a
 /// session past its end stays, for it may still be refreshed.
 fn turn_away(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Response<Bytes> {
     let mut refused = unauthorized(relying_party, parts, unknown);
-    if matches!(unknown, Unknown::Unreadable | Unknown::Ended) {
+    if matches!(unknown, Unknown::Cookie(Refused::Unreadable | Refused::Ended)) {
         let deleted = relying_party.cookies().delete_session(&parts.headers);
         reply::set_cookies(&mut refused, deleted);
     }

@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, StatusCode, header};
+use http::{Response, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::parameters::{Duplicate, Parameters};
-use super::refuse::{self, Explanation};
-use super::reply;
+use super::parameters::Parameters;
+use super::{landing, refuse, reply};
 use crate::config::Settings;
 use crate::error::SubStatus;
 use crate::origin::PublicOrigin;
+use crate::pending_login::Landing;
 use crate::principal::ProviderId;
 use crate::relying_party::{Beginning, Provider, RelyingParty};
 use crate::return_to::ReturnTo;
@@ -27,26 +27,25 @@ pub(super) async fn answer(
         return reply::redirect(&elsewhere, None);
     }
     let parameters = Parameters::of(&parts.uri);
-    match return_to(relying_party, &parameters) {
-        Ok(return_to) => begin(relying_party, provider, return_to, parameters, parts).await,
-        Err(explanation) => {
-            let status = StatusCode::BAD_REQUEST;
+    match landing::wanted(relying_party.settings(), &parameters) {
+        Ok(landing) => begin(relying_party, provider, landing, parameters, parts).await,
+        Err((status, explanation)) => {
             let sub_status = SubStatus::LoginProtocolError;
             refuse::refuse(relying_party, parts, status, sub_status, &explanation)
         }
     }
 }
 
-/// Sends the browser to `provider`, to come back to `return_to`.
+/// Sends the browser to `provider`, for a login that ends at `landing`.
 pub(super) async fn begin(
     relying_party: &RelyingParty,
     provider: &Provider,
-    return_to: ReturnTo,
+    landing: Landing,
     parameters: Parameters,
     parts: &Parts,
 ) -> Response<Bytes> {
     let beginning =
-        Beginning { return_to, parameters: parameters.into_pairs(), request: &parts.headers };
+        Beginning { landing, parameters: parameters.into_pairs(), request: &parts.headers };
     match relying_party.begin_login(provider, beginning).await {
         Ok(begun) => {
             tracing::debug!(provider = %provider.id, "login begun");
@@ -54,34 +53,6 @@ pub(super) async fn begin(
         }
         Err(error) => refuse::fail(relying_party, parts, &error),
     }
-}
-
-/// Where the query says that the browser is to end up; our landing page if it does not.
-pub(super) fn return_to(
-    relying_party: &RelyingParty,
-    parameters: &Parameters,
-) -> Result<ReturnTo, Explanation> {
-    check_mode(parameters)?;
-    let settings = relying_party.settings();
-    match parameters.one(&["post_login_redirect_uri", "post_login_redirect_url"]) {
-        Ok(Some(target)) => settings.destinations.parse(target).map_err(|_| NOT_ALLOWED),
-        Ok(None) => {
-            let done = format!("{}/login/done", settings.api_prefix.as_str());
-            Ok(settings.destinations.parse(&done).unwrap_or_default())
-        }
-        Err(Duplicate) => Err(TWICE),
-    }
-}
-
-/// A client that asks for a token must not be given a cookie instead.
-fn check_mode(parameters: &Parameters) -> Result<(), Explanation> {
-    let mode = parameters.one(&["session_mode"]).map_err(|Duplicate| TWICE)?;
-    let completion = parameters.one(&["completion_type"]).map_err(|Duplicate| TWICE)?;
-    let challenge = parameters.one(&["code_challenge"]).map_err(|Duplicate| TWICE)?;
-    if mode.is_some_and(|mode| mode != "cookie") || completion.is_some() || challenge.is_some() {
-        return Err(NO_TOKENS);
-    }
-    Ok(())
 }
 
 /// Where the same request is made at the public origin, if it was made at another host.
@@ -135,24 +106,3 @@ pub(super) fn with_return_to(
 }
 
 const MOVED: &str = "easyauth_moved=1";
-
-const NOT_ALLOWED: Explanation = Explanation {
-    reason: "the return target is not allowed",
-    error: "invalid_request",
-    heading: "This sign-in link is not valid",
-    description: "The page to return to after signing in (post_login_redirect_uri) is not one of \
-                  this site, and not listed in login.allowedExternalRedirectUrls.",
-};
-const TWICE: Explanation = Explanation {
-    reason: "a parameter is there twice",
-    error: "invalid_request",
-    heading: "This sign-in link is not valid",
-    description: "One of its parameters is there more than once.",
-};
-const NO_TOKENS: Explanation = Explanation {
-    reason: "the login asks for a session token",
-    error: "unsupported_response_type",
-    heading: "This sign-in link is not valid",
-    description: "It asks for a session token (session_mode, completion_type or code_challenge); \
-                  this site signs in with cookies only.",
-};

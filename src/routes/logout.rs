@@ -5,7 +5,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::parameters::Parameters;
-use super::{callback, refuse, reply};
+use super::{landing, refuse, reply};
 use crate::error::Error;
 use crate::relying_party::{RelyingParty, SignedOut};
 use crate::return_to::ReturnTo;
@@ -40,7 +40,7 @@ fn target(relying_party: &RelyingParty, parts: &Parts) -> String {
     };
     wanted.map_or_else(
         || format!("{}{}/logout/complete", settings.origin, settings.api_prefix.as_str()),
-        |target| callback::absolute(relying_party, &target),
+        |target| landing::absolute(relying_party, &target),
     )
 }
 

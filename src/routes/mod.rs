@@ -2,20 +2,29 @@
 //! signed in for. The only code that reads our paths.
 
 mod asker;
+mod bearer;
 mod callback;
+mod challenge;
 mod choose;
+mod client_login;
 mod csrf;
 mod done;
 mod gate;
+mod landing;
 mod login;
 mod logout;
 mod me;
 mod onward;
 pub(crate) mod page;
 mod parameters;
+mod posted;
+mod preflight;
+mod redeem;
 mod refresh;
 mod refuse;
 mod reply;
+mod resource_metadata;
+mod unread;
 mod version;
 
 use bytes::Bytes;
@@ -27,6 +36,7 @@ use tower::BoxError;
 pub(crate) use self::csrf::changes;
 pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
 use self::refuse::Explanation;
+pub(crate) use self::unread::after_body;
 use crate::api_prefix::Place;
 use crate::error::SubStatus;
 use crate::relying_party::RelyingParty;
@@ -41,11 +51,18 @@ pub(crate) enum Route {
     Callback {
         provider: String,
     },
+    Redeem {
+        provider: String,
+    },
     LoginDone,
     Logout,
     LogoutDone,
     Me,
     Refresh,
+    /// What clients of the resource at this path need to know.
+    ResourceMetadata {
+        resource: String,
+    },
     Version,
     /// Below our prefix, and nothing of ours: never the application's either.
     None,
@@ -57,6 +74,9 @@ impl Route {
         let settings = relying_party.settings();
         if settings.logout_path.as_deref() == Some(path) {
             return Some(Self::Logout);
+        }
+        if let Some(resource) = resource_metadata::resource_of(relying_party, path) {
+            return Some(Self::ResourceMetadata { resource: resource.to_owned() });
         }
         match settings.api_prefix.place(path) {
             Place::Application => None,
@@ -77,6 +97,7 @@ impl Route {
             (2, "login", "done" | "complete", _) => Self::LoginDone,
             (2, "login", _, _) => Self::Login { provider: provider() },
             (3, "login", _, "callback") => Self::Callback { provider: provider() },
+            (3, "login", _, "token") => Self::Redeem { provider: provider() },
             (1, "logout", _, _) => Self::Logout,
             (2, "logout", "done" | "complete", _) => Self::LogoutDone,
             (1, "me", _, _) => Self::Me,
@@ -88,10 +109,15 @@ impl Route {
 
     /// The methods that the route answers; `HEAD` is a `GET` whose body is not sent.
     const fn methods(&self) -> &'static [Method] {
+        // A look at a code would use it up.
+        const GET: &[Method] = &[Method::GET];
         const READ: &[Method] = &[Method::GET, Method::HEAD];
         const READ_OR_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
         match self {
-            Self::Callback { .. } | Self::Logout | Self::Refresh => READ_OR_POST,
+            Self::Login { .. } | Self::Callback { .. } | Self::Logout | Self::Refresh => {
+                READ_OR_POST
+            }
+            Self::Redeem { .. } => GET,
             _ => READ,
         }
     }
@@ -112,11 +138,15 @@ where
     if route != Route::None && !route.methods().contains(&parts.method) {
         return method_not_allowed(relying_party, &route, &parts);
     }
-    let foreign = csrf::is_foreign(&relying_party.settings().destinations, &parts);
+    let foreign = csrf::is_forged(relying_party, &parts);
     let response = match route {
         Route::Logout if foreign => csrf::confirm_logout(relying_party, &parts),
         Route::Refresh if foreign => csrf::refuse(relying_party, &parts),
         Route::Choose => choose::answer(relying_party, &parts),
+        Route::Login { provider } if parts.method == Method::POST => {
+            client_login::answer(relying_party, &provider, &parts, body).await
+        }
+        Route::Redeem { provider } => redeem::answer(relying_party, &provider, &parts).await,
         Route::Login { provider } => login::answer(relying_party, &provider, &parts).await,
         Route::Callback { provider } => {
             callback::answer(relying_party, &provider, &parts, body).await
@@ -126,6 +156,9 @@ where
         Route::LogoutDone => done::signed_out(relying_party),
         Route::Me => me::answer(relying_party, &parts).await,
         Route::Refresh => refresh::answer(relying_party, &parts).await,
+        Route::ResourceMetadata { resource } => {
+            resource_metadata::answer(relying_party, &resource, &parts).await
+        }
         Route::Version => version::answer(),
         Route::None => not_found(relying_party, &parts),
     };

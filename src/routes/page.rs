@@ -23,7 +23,8 @@ pub(crate) struct Page<'a> {
     pub(crate) code: Option<&'a str>,
     /// What `script` reads, from `JSON.parse(document.getElementById("data").textContent)`.
     pub(crate) data: Option<serde_json::Value>,
-    /// A constant script. It is allowed by its hash and runs after everything else is there.
+    /// A constant script, as a module. It is allowed by its hash and runs after everything else is
+    /// there.
     pub(crate) script: Option<&'static str>,
 }
 
@@ -78,7 +79,7 @@ impl Page<'_> {
             html.push_str("</script>");
         }
         if let Some(script) = self.script {
-            html.push_str("<script>");
+            html.push_str(r#"<script type="module">"#);
             html.push_str(script);
             html.push_str("</script>");
         }
@@ -252,7 +253,7 @@ mod tests {
         );
 
         let (html, policy) = Page { script: Some("alert(1)"), ..Page::default() }.render();
-        assert!(html.ends_with("</main><script>alert(1)</script></body></html>"));
+        assert!(html.ends_with(r#"</main><script type="module">alert(1)</script></body></html>"#));
         // `printf %s 'alert(1)' | openssl dgst -sha256 -binary | base64`
         let known = "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI=';";
         assert!(policy.to_str().unwrap().contains(known), "{policy:?}");

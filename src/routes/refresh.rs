@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::refuse::{self, Explanation};
+use super::refuse::{self, Explanation, NOT_ADMITTED};
 use super::{gate, reply};
 use crate::config::StoreChoice;
 use crate::error::SubStatus;
-use crate::relying_party::{NotRefreshed, RelyingParty, Unknown};
+use crate::relying_party::{NotRefreshed, Refused, RelyingParty, Renewed, Unknown};
 
 pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     if matches!(relying_party.settings().token_store, StoreChoice::Off) {
@@ -22,7 +22,8 @@ pub(super) async fn answer(relying_party: &RelyingParty, parts: &Parts) -> Respo
         );
     }
     match relying_party.refresh(&parts.headers).await {
-        Ok(Ok(cookies)) => {
+        Ok(Ok(Renewed::Token(result))) => reply::json(StatusCode::OK, result.json()),
+        Ok(Ok(Renewed::Cookies(cookies))) => {
             let mut response = reply::json(StatusCode::OK, "{}");
             reply::set_cookies(&mut response, cookies);
             response
@@ -40,7 +41,10 @@ fn refuse_refresh(
 ) -> Response<Bytes> {
     let (status, sub_status, explanation) = match failure {
         NotRefreshed::Failed(error) => return refuse::fail(relying_party, parts, error),
-        NotRefreshed::Ended => return gate::unauthorized(relying_party, parts, Unknown::Ended),
+        NotRefreshed::Ended => {
+            let ended = Unknown::Cookie(Refused::Ended);
+            return gate::unauthorized(relying_party, parts, ended);
+        }
         NotRefreshed::NoRefreshToken(description) => {
             let explanation = Explanation { description, ..NO_REFRESH_TOKEN };
             (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, explanation)
@@ -51,6 +55,10 @@ fn refuse_refresh(
         }
         NotRefreshed::NoProvider => {
             (StatusCode::BAD_REQUEST, SubStatus::RefreshTokenUnavailable, NO_PROVIDER)
+        }
+        NotRefreshed::NotAdmitted(_) => {
+            let sub_status = SubStatus::AuthorizationCheckFailed;
+            (StatusCode::FORBIDDEN, sub_status, NOT_ADMITTED)
         }
         NotRefreshed::Refused(_) => {
             (StatusCode::FORBIDDEN, SubStatus::RefreshTokenInvalid, REFUSED)

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use serde_json::json;
 
 use super::page::{Link, Page};
-use super::{asker, onward, reply};
+use super::{asker, challenge, onward, reply};
 use crate::error::{DecisionId, Error, Fault, Refusal, SubStatus};
 use crate::relying_party::RelyingParty;
 use crate::return_to::ReturnTo;
@@ -81,22 +81,16 @@ fn log(error: &Error, refusal: &Refusal, status: StatusCode) {
     let (decision, status) = (refusal.decision_id, code(status, refusal.sub_status));
     let cause = error.chain();
     match error.fault() {
-        Fault::Account | Fault::UserAgent => tracing::warn!(%decision, status, cause, "refused"),
+        Fault::User | Fault::UserAgent => tracing::warn!(%decision, status, cause, "refused"),
         Fault::Provider | Fault::Setup | Fault::Unavailable => {
             tracing::error!(%decision, status, cause, "failed");
         }
     }
 }
 
-fn explain(fault: Fault) -> Explanation {
+/// What is said about a failure that is somebody's `fault`.
+pub(super) fn explain(fault: Fault) -> Explanation {
     match fault {
-        Fault::Account => Explanation {
-            reason: "the account may not sign in",
-            error: "access_denied",
-            heading: "This account may not sign in here",
-            description: "You are signed in at the sign-in service with an account that is not let \
-                          in here. Use another one, or ask whoever runs this site.",
-        },
         Fault::Provider => Explanation {
             reason: "the provider's answer was refused",
             error: "provider_error",
@@ -119,6 +113,13 @@ fn explain(fault: Fault) -> Explanation {
             description: "A service that is needed for it does not answer. Try again in a few \
                           minutes.",
         },
+        Fault::User => Explanation {
+            reason: "the account may not sign in",
+            error: "access_denied",
+            heading: "This account may not sign in here",
+            description: "You are signed in at the sign-in service with an account that is not let \
+                          in here. Use another one, or ask whoever runs this site.",
+        },
         Fault::UserAgent => Explanation {
             reason: "the login could not be finished",
             error: "invalid_request",
@@ -128,6 +129,14 @@ fn explain(fault: Fault) -> Explanation {
         },
     }
 }
+
+pub(super) const NOT_ADMITTED: Explanation = Explanation {
+    reason: "the provider's authorization policy does not admit the user",
+    error: "access_denied",
+    heading: "You may not use this application",
+    description: "Whoever runs it has not given you access. If you think that they should, ask \
+                  them, and quote the reference.",
+};
 
 fn render(
     relying_party: &RelyingParty,
@@ -162,18 +171,11 @@ fn render(
         reply::json(status, document.to_string())
     };
     if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(relying_party));
+        let challenge = challenge::of(relying_party, parts, explanation);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     response.extensions_mut().insert(refusal);
     response
-}
-
-/// The challenge of a 401.
-fn challenge(relying_party: &RelyingParty) -> HeaderValue {
-    // A host is made of letters, digits, dots, dashes and, in an IPv6 address, brackets and colons.
-    let host = relying_party.settings().origin.host();
-    HeaderValue::try_from(format!("Bearer realm=\"{host}\""))
-        .unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 fn code(status: StatusCode, sub_status: SubStatus) -> String {

@@ -117,6 +117,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], RandomError> {
 /// What a value is sealed for. One purpose's value never opens as another's.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Purpose {
+    AppCode,
     PendingLogin,
     Record,
     Session,
@@ -125,6 +126,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
+            Self::AppCode => b"app code",
             Self::PendingLogin => b"pending login",
             Self::Record => b"record",
             Self::Session => b"session",
@@ -360,7 +362,7 @@ const VERSION: u8 = 1;
 const HEADER_LEN: usize = 7;
 const MIN_KEY: usize = 32;
 const MAX_ASSOCIATED: usize = 256;
-/// Four keys for three purposes on each of the days that a session may live, with room to spare.
+/// Four keys for four purposes on each of the days that a session may live, with room to spare.
 const DERIVED_KEYS: usize = 2048;
 const PLACEHOLDERS: &[&str] = &["changeme", "change-me", "placeholder", "yoursecret", "your-key"];
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Timestamp;
+use crate::directory::NotOpened;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -188,6 +189,16 @@ impl StoreError {
 impl From<io::Error> for StoreError {
     fn from(cause: io::Error) -> Self {
         Self::unavailable(cause)
+    }
+}
+
+/// What stands in a file's place and is none of ours cannot be a record.
+impl From<NotOpened> for StoreError {
+    fn from(cause: NotOpened) -> Self {
+        match cause {
+            NotOpened::Foreign(reason) => Self::Corrupt(reason),
+            NotOpened::Io(cause) => cause.into(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::principal;
+use super::{principal, session_token};
 use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::token::TokenSet;
@@ -17,8 +17,8 @@ use crate::token::TokenSet;
 /// forged. The names are also taken out of `Connection`, by which a client could have a proxy
 /// behind us delete ours.
 pub(crate) fn scrub(headers: &mut HeaderMap) {
-    if headers.keys().any(|name| reserved(name.as_str())) {
-        let forged = headers.keys().filter(|name| reserved(name.as_str()));
+    if headers.keys().any(|name| is_forged(name.as_str())) {
+        let forged = headers.keys().filter(|name| is_forged(name.as_str()));
         for forged in forged.cloned().collect::<Vec<_>>() {
             headers.remove(forged);
         }
@@ -26,10 +26,23 @@ pub(crate) fn scrub(headers: &mut HeaderMap) {
     scrub_connection(headers);
 }
 
+/// Whether `name` is one that only we may set, or that of the session token as some software would
+/// read it and we do not.
+fn is_forged(name: &str) -> bool {
+    begins_as_ours(name) && (is_reserved(name) || is_alias_of_token(name))
+}
+
+fn is_alias_of_token(name: &str) -> bool {
+    name.len() == session_token::HEADER.len()
+        && name != session_token::HEADER
+        && name.bytes().map(fold).eq(session_token::HEADER.bytes())
+}
+
 fn scrub_connection(headers: &mut HeaderMap) {
-    // Most lines need no closer look: all of our names begin with an x.
+    // Most lines need no closer look: they are one of two words, or have no x to begin our names.
     let names_ours = |line: &HeaderValue| {
-        memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
+        !matches!(line.as_bytes(), b"keep-alive" | b"close")
+            && memchr::memchr2(b'x', b'X', line.as_bytes()).is_some()
             && tokens(line.as_bytes()).any(reserved_token)
     };
     if !headers.get_all(header::CONNECTION).iter().any(names_ours) {
@@ -58,12 +71,19 @@ fn reserved_token(token: &[u8]) -> bool {
 /// Gateways in the CGI tradition, and some frameworks, turn `-`, `.` and other punctuation into
 /// `_`, and back; so letters count without their case and all else counts as `-`.
 pub(crate) fn reserved(name: &str) -> bool {
-    // All of ours begin so; most others do not, and need no closer look.
+    begins_as_ours(name) && is_reserved(name)
+}
+
+/// All of ours begin so; most others do not, and need no closer look.
+const fn begins_as_ours(name: &str) -> bool {
     matches!(name.as_bytes(), [b'x' | b'X', ..])
-        && RESERVED.iter().any(|prefix| {
-            name.len() >= prefix.len()
-                && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
-        })
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|prefix| {
+        name.len() >= prefix.len()
+            && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
+    })
 }
 
 const fn fold(byte: u8) -> u8 {
@@ -107,12 +127,12 @@ impl IdentityHeaders {
     }
 }
 
-/// Sees to it that no shared cache keeps the answer to a request that a session vouched for, and
-/// that a browser's does not show it to who signs in next.
+/// Sees to it that no shared cache keeps the answer to a request that its header `by` vouched for,
+/// and that a browser's does not show it to who signs in next.
 ///
 /// `private` is put in the place of `public` and `s-maxage`; what is stricter stays.
-pub(crate) fn keep_private(response: &mut HeaderMap) {
-    response.append(header::VARY, HeaderValue::from_static("cookie"));
+pub(crate) fn keep_private(response: &mut HeaderMap, by: &'static str) {
+    response.append(header::VARY, HeaderValue::from_static(by));
     if let Entry::Vacant(entry) = response.entry(header::CACHE_CONTROL) {
         entry.insert(HeaderValue::from_static("private"));
         return;
@@ -293,6 +313,22 @@ mod tests {
     }
 
     #[test]
+    fn t_03_what_some_read_as_the_session_tokens_header_is_scrubbed_and_the_header_itself_is_not() {
+        let mut headers = HeaderMap::new();
+        for name in ["x_zumo_auth", "x.zumo.auth", "x-zumo_auth", "x~zumo-auth", "x-zumo-auths"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("forged"));
+        }
+        headers.insert("x-zumo-auth", HeaderValue::from_static("kept"));
+        headers.insert("x-zumo-version", HeaderValue::from_static("kept"));
+
+        scrub(&mut headers);
+
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["x-zumo-auth", "x-zumo-auths", "x-zumo-version"]);
+    }
+
+    #[test]
     fn t_06_our_names_are_taken_out_of_connection() {
         for (sent, expected) in [
             ("x-ms-client-principal, close", "close"),
@@ -364,7 +400,7 @@ mod tests {
             if let Some(sent) = sent {
                 response.insert(header::CACHE_CONTROL, HeaderValue::from_static(sent));
             }
-            keep_private(&mut response);
+            keep_private(&mut response, "cookie");
             assert_eq!(response[header::CACHE_CONTROL], expected, "{sent:?}");
             assert_eq!(response[header::VARY], "cookie");
         }

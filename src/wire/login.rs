@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::pending_login::{LoginId, PendingLogin};
+use crate::origin::PublicOrigin;
+use crate::pending_login::{CodeChallenge, HandOver, Landing, LoginId, PendingLogin};
 use crate::principal::{Issuer, ProviderId};
 use crate::return_to::ReturnTo;
 use crate::seal::{KeyRing, Purpose, RandomError};
@@ -49,6 +50,8 @@ struct Stored<'a> {
     code_verifier: &'a str,
     #[serde(borrow)]
     return_to: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "StoredHandOver::is_cookie")]
+    hand_over: StoredHandOver<'a>,
     started_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_age: Option<u64>,
@@ -66,7 +69,8 @@ impl<'a> From<&'a PendingLogin> for Stored<'a> {
             state: pending.state.expose(),
             nonce: pending.nonce.expose(),
             code_verifier: pending.code_verifier.expose(),
-            return_to: pending.return_to.as_str().into(),
+            return_to: pending.landing.return_to.as_str().into(),
+            hand_over: StoredHandOver::from(&pending.landing.hand_over),
             started_at: pending.started_at.as_unix(),
             max_age: pending.max_age,
             request_token: pending.request_token.as_ref().map(|SigningToken { token, secret }| {
@@ -88,7 +92,10 @@ impl Stored<'_> {
             state: self.state.into(),
             nonce: self.nonce.into(),
             code_verifier: self.code_verifier.into(),
-            return_to: ReturnTo::from_sealed(self.return_to.into_owned())?,
+            landing: Landing {
+                return_to: ReturnTo::from_sealed(self.return_to.into_owned())?,
+                hand_over: self.hand_over.restore()?,
+            },
             started_at: Timestamp::from_unix(self.started_at),
             max_age: self.max_age,
             request_token: self.request_token.map(|(token, secret)| SigningToken {
@@ -99,6 +106,42 @@ impl Stored<'_> {
                 .replaces
                 .map(|(user, session)| (UserKey::new(user), SessionId::new(session))),
         })
+    }
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredHandOver<'a> {
+    #[default]
+    Cookie,
+    Fragment,
+    Message(&'a str),
+    Code([u8; 32]),
+}
+
+impl StoredHandOver<'_> {
+    const fn is_cookie(&self) -> bool {
+        matches!(self, Self::Cookie)
+    }
+
+    fn restore(self) -> Option<HandOver> {
+        Some(match self {
+            Self::Cookie => HandOver::Cookie,
+            Self::Fragment => HandOver::Fragment,
+            Self::Message(origin) => HandOver::Message(PublicOrigin::parse(origin).ok()?),
+            Self::Code(challenge) => HandOver::Code(CodeChallenge::new(challenge)),
+        })
+    }
+}
+
+impl<'a> From<&'a HandOver> for StoredHandOver<'a> {
+    fn from(hand_over: &'a HandOver) -> Self {
+        match hand_over {
+            HandOver::Cookie => Self::Cookie,
+            HandOver::Fragment => Self::Fragment,
+            HandOver::Message(origin) => Self::Message(origin.as_str()),
+            HandOver::Code(challenge) => Self::Code(*challenge.as_bytes()),
+        }
     }
 }
 

@@ -116,6 +116,8 @@ struct StoredSession {
     acr: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_generation: Option<u64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -238,6 +240,7 @@ impl From<&Session> for StoredSession {
             auth_time: session.authentication.time,
             acr: session.authentication.context.clone(),
             amr: session.authentication.methods.clone(),
+            token_generation: session.token_generation,
         }
     }
 }
@@ -256,6 +259,7 @@ impl From<StoredSession> for Session {
                 context: stored.acr,
                 methods: stored.amr,
             },
+            token_generation: stored.token_generation,
         }
     }
 }
@@ -311,6 +315,7 @@ mod tests {
                     context: Some("urn:pwd".to_owned()),
                     methods: vec!["pwd".to_owned(), "otp".to_owned()],
                 },
+                token_generation: None,
             }],
             lease: Some(Lease { holder: [6; 16], fence: 2, beat: 9 }),
         }

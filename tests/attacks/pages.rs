@@ -93,14 +93,3 @@ async fn oa_12_two_targets_are_none() {
         assert_eq!(answer.status, 400, "{query}");
     }
 }
-
-#[tokio::test]
-async fn a_client_that_asks_for_a_token_is_not_given_a_cookie() {
-    let mut story = Story::new();
-    for query in ["session_mode=token", "completion_type=postMessage", "code_challenge=x"] {
-        let answer = story.browser.visit(&format!("/.auth/login/op?{query}")).await;
-        assert_eq!(answer.status, 400, "{query}");
-        assert_eq!(answer.set_cookies(), [""; 0]);
-    }
-    assert_eq!(story.browser.visit("/.auth/login/op?session_mode=cookie").await.status, 302);
-}

@@ -401,3 +401,20 @@ async fn resolved_groups_survive_a_refresh() {
     let query = authorization_query(&mut story, "/.auth/login/aad").await;
     assert!(query.contains(&format!("scope={scope}&")), "{query}");
 }
+
+#[tokio::test]
+async fn t_52_a_posted_token_signs_in_who_is_of_an_allowed_tenant() {
+    let mut story = story_of_tenants(&[TENANT]);
+    for (issuer, tenant, status, asked) in [
+        (OTHER, OTHER, 403, &[Metadata][..]),
+        (TENANT, OTHER, 403, &[]),
+        (OTHER, TENANT, 401, &[Keys]),
+    ] {
+        be_tenant(&story.provider, tenant);
+        story.provider.set(IdToken, "iss", format!("https://aad.example/{issuer}/v2.0"));
+        let answer = post_token(&story, &story.phone(), "mallory").await;
+        story.assert_refused(&answer, status, asked);
+    }
+    be_tenant(&story.provider, TENANT);
+    assert_signs_in_by_token(&mut story).await;
+}

@@ -157,3 +157,8 @@ async fn a_pasted_client_secret_that_has_expired_is_not_even_sent() {
     assert_eq!(answer.sub_status(), "500.74");
     story.assert_refused(&answer, 500, &[Metadata]);
 }
+
+#[tokio::test]
+async fn an_application_signs_in_with_a_token_of_apples() {
+    assert_signs_in_by_token(&mut story()).await;
+}

@@ -99,3 +99,15 @@ async fn a_hosted_domain_is_asked_for_and_checked_whatever_the_visitor_asks_for(
     story.clock.advance(HOUR / 2);
     assert_eq!(story.browser.fetch("/.auth/refresh").await.sub_status(), "403.76");
 }
+
+#[tokio::test]
+async fn t_52_a_posted_token_signs_in_who_is_of_the_hosted_domain() {
+    let mut story = story(|provider| provider.hosted_domain("example.com"));
+    story.provider.set(IdToken, "hd", "evil.example");
+    let answer = post_token(&story, &story.phone(), "mallory").await;
+    assert_eq!(answer.sub_status(), "403.76");
+    story.assert_refused(&answer, 403, &[Metadata, Keys]);
+
+    story.provider.set(IdToken, "hd", "example.com");
+    assert_signs_in_by_token(&mut story).await;
+}

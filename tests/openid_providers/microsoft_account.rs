@@ -78,3 +78,8 @@ async fn without_offline_access_there_is_no_refresh_and_the_answer_says_so() {
 
     assert_asks_for(&mut story, "offline_access").await;
 }
+
+#[tokio::test]
+async fn an_application_signs_in_with_a_token_of_microsofts() {
+    assert_signs_in_by_token(&mut story(|provider| provider)).await;
+}

@@ -23,6 +23,7 @@ mod app;
 mod browser;
 mod clock;
 mod log;
+mod phone;
 mod provider;
 mod signing;
 mod statement;
@@ -33,6 +34,7 @@ pub use app::{Answer, App, config, key};
 pub use browser::Browser;
 pub use clock::ManualClock;
 pub use log::Log;
+pub use phone::Phone;
 pub use provider::{
     Asked, CLIENT_ID, CLIENT_SECRET, Callback, Document, FakeProvider, Reply, TEAM_ID, network,
     s256,
@@ -97,6 +99,11 @@ impl Story {
     /// `user` signs in in the browser.
     pub async fn sign_in(&mut self, user: &str) {
         self.browser.sign_in(&self.provider, user).await;
+    }
+
+    /// A telephone of somebody.
+    pub fn phone(&self) -> Phone {
+        Phone::new(&self.app)
     }
 
     /// Another browser of somebody.

@@ -311,6 +311,48 @@ impl FakeProvider {
         Callback { from: self.issuer.clone(), redirect_uri, parameters, posted }
     }
 
+    /// What an application gets that signs `user` in by itself: the token endpoint's answer, to be
+    /// posted as it is.
+    pub fn hand_out(&self, user: &str) -> Value {
+        let grant = Grant {
+            user: user.to_owned(),
+            nonce: None,
+            challenge: None,
+            redirect_uri: String::new(),
+            signed_in_at: self.clock.unix(),
+        };
+        let mut state = self.state();
+        self.tokens(&mut state, &grant)
+    }
+
+    /// An access token for `audience`, as `user` gets one in some other application; `change` makes
+    /// it say something else before it is signed.
+    pub fn access_token(
+        &self,
+        user: &str,
+        audience: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> String {
+        let now = self.clock.unix();
+        let mut claims = json!({
+            "iss": self.issuer,
+            "sub": user,
+            "aud": audience,
+            "exp": now + 3_600,
+            "nbf": now,
+            "iat": now,
+            "azp": "cli",
+            "scp": "read",
+            "name": capitalised(user),
+        });
+        change(&mut claims);
+        let mut state = self.state();
+        let header = json!({"alg": state.key.algorithm, "kid": state.key.kid, "typ": "at+jwt"});
+        let token = state.key.token(&header, &claims);
+        state.issued.push(token.clone());
+        token
+    }
+
     fn id_token_beside(&self, grant: &Grant, code: &str) -> String {
         let mut state = self.state();
         let token = self.id_token(&state, grant, ("c_hash", code), Document::IdTokenBesideCode);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::env;
+use super::owned;
 use super::provider_extension::ProviderExtension;
 use super::section::Section;
 use super::token_store::{self, Kind};
@@ -35,6 +36,10 @@ pub(super) fn read<'a>(
     section.section("keys", |keys| read_keys(keys, environment, builder))?;
     let kind = section.section("tokenStore", |store| token_store::read_kind(store, builder))?;
     section.section("session", |session| read_session(session, builder))?;
+    builder.resource_scopes = section.section("protectedResource", |resource| {
+        let scopes = resource.texts("scopes")?.map(owned);
+        Ok(scopes.or_else(|| environment.list(env::RESOURCE_SCOPES)))
+    })?;
     let mut providers = Vec::new();
     section.each("providers", |name, provider| {
         providers.push(ProviderExtension::read(name, provider, environment)?);
@@ -89,5 +94,8 @@ fn read_session(section: &mut Section<'_>, builder: &mut ConfigBuilder) -> Resul
     if let Some(ahead) = section.truth("refreshAhead")? {
         session.refresh_ahead = ahead;
     }
-    section.only("strictRotation", false)
+    if let Some(strict) = section.truth("strictRotation")? {
+        session.strict_rotation = strict;
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 mod token_store;
+mod validation;
 
 use self::section::Section;
 use super::env::{self, Environment};

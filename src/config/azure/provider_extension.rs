@@ -2,6 +2,7 @@
 
 use super::identity_providers::plain;
 use super::section::Section;
+use super::validation::Validation;
 use crate::config::ConfigError;
 use crate::config::env::Environment;
 use crate::oauth::authorization::ResponseType;
@@ -31,6 +32,7 @@ pub(super) struct ProviderExtension<'a> {
     private_key_setting: Option<&'a str>,
     pub(super) key_id: Option<&'a str>,
     pub(super) team_id: Option<&'a str>,
+    pub(super) validation: Validation,
     /// The whole of a provider that Azure's schema has no place for.
     pub(super) own: Option<OAuth2>,
     /// Whether that is switched off.
@@ -92,6 +94,7 @@ impl<'a> ProviderExtension<'a> {
             private_key_setting: section.text(PRIVATE_KEY)?,
             key_id: section.text("keyId")?,
             team_id: section.text("teamId")?,
+            validation: section.section("validation", Validation::read)?,
             own: None,
             off: false,
         })

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{ConfigBuilder, ConfigError, SessionLifetime, StoreChoice, Unauthenticated};
 use crate::provider::{
-    ClientAuthentication, IssuerSource, OpenIdConnect, Protocol, Provider, ResponseMode,
+    AuthorizationPolicy, ClientAuthentication, IssuerSource, OpenIdConnect, Protocol, Provider,
+    ResponseMode,
 };
 use crate::store::Scope;
 
@@ -115,7 +116,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         "stateDirectory": "/var/lib/app/.auth", "appId": "shop",
         "keys": {"encryptionSettingNames": ["NEW", "OLD"], "signingSettingNames": ["SIGN"], "userIdKeySettingName": "USER"},
         "tokenStore": {"kind": "file", "revalidateSeconds": 7, "cacheMebibytes": 2},
-        "session": {"absoluteLifetime": "30.00:00:00", "maxPerUser": 5, "refreshAhead": true, "strictRotation": false}
+        "session": {"absoluteLifetime": "30.00:00:00", "maxPerUser": 5, "refreshAhead": true, "strictRotation": true}
     }"#;
     let keys = [1, 2, 3, 4].map(hex_key);
     let environment =
@@ -131,6 +132,7 @@ fn our_own_part_is_read_beside_azures_and_inside() {
         assert_eq!(settings.origin.as_str(), "https://app.example");
         assert_eq!(settings.state_directory.as_deref(), Some(Path::new("/var/lib/app/.auth")));
         assert_eq!(settings.app_id, "shop");
+        assert!(settings.session.strict_rotation);
         assert_eq!(settings.keys.encryption.len(), 2);
         assert_eq!(settings.keys.encryption[0].bytes()[0], 1);
         assert_eq!(settings.keys.signing[0].bytes()[0], 3);
@@ -337,6 +339,47 @@ fn what_azure_cannot_say_of_a_provider_stands_in_our_part() {
 
     assert_eq!(provider.response_mode, ResponseMode::FormPost);
     assert!(provider.registration.client_secret.is_none());
+}
+
+#[test]
+fn whose_bearer_tokens_are_taken_and_who_may_come_in_stands_in_our_part() {
+    let read_op = |ours: &str, environment: &[(&str, &str)]| {
+        let json = format!(
+            r#"{{"identityProviders": {{"customOpenIdConnectProviders": {{"op": {{{REGISTRATION}}}}}}},
+                "easyauth": {{"publicOrigin": "https://a.example", "providers": {{"op": {ours}}}}}}}"#
+        );
+        read(&json, &[environment, &[("OP_AUTHENTICATION_SECRET", "s")]].concat())
+    };
+    let validation = r#"{"validation": {
+        "allowedAudiences": ["api://orders"],
+        "defaultAuthorizationPolicy": {
+            "allowedApplications": ["cli"],
+            "allowedPrincipals": {"identities": ["0001"], "groups": ["staff"]}
+        }
+    }}"#;
+    let scopes =
+        [("WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES", "api://orders/read, api://orders/write")];
+    let builder = read_op(validation, &scopes);
+    let policy = AuthorizationPolicy::new()
+        .allowed_applications(["cli"])
+        .allowed_identities(["0001"])
+        .allowed_groups(["staff"]);
+
+    assert_eq!(
+        builder.resource_scopes.as_deref().unwrap(),
+        ["api://orders/read", "api://orders/write"]
+    );
+    let provider = only(builder);
+    assert_eq!(provider.bearer_audiences.as_deref().unwrap(), ["api://orders"]);
+    assert_eq!(provider.policy, policy);
+
+    assert!(read_op(validation, &scopes).build().is_ok());
+
+    let silent = read_op("{}", &[]);
+    assert_eq!(silent.resource_scopes, None);
+    let silent = only(silent);
+    assert_eq!(silent.bearer_audiences, None);
+    assert_eq!(silent.policy, AuthorizationPolicy::new());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::Timestamp;
+use crate::pending_login::Landing;
 use crate::principal::{Issuer, ProviderId};
-use crate::return_to::ReturnTo;
 
 fn pending() -> PendingLogin {
     PendingLogin {
@@ -12,7 +12,7 @@ fn pending() -> PendingLogin {
         nonce: "the-nonce".into(),
         // The verifier of RFC 7636, appendix B.
         code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into(),
-        return_to: ReturnTo::default(),
+        landing: Landing::default(),
         started_at: Timestamp::from_unix(1),
         max_age: None,
         request_token: None,

@@ -604,3 +604,41 @@ fn an_issuer_may_have_one_other_spelling_and_no_third() {
     assert!(verify("idp.example").is_ok() && verify(ISSUER).is_ok());
     assert_eq!(verify("other.example").err(), Some(IdTokenError::IssuerMismatch));
 }
+
+#[test]
+fn t_52_what_an_application_brings_is_held_to_everything_but_nonce_and_age() {
+    let bench = Bench::new(Algorithm::Rs256);
+    let expected = Expected { nonce: None, delivery: Delivery::Application, ..bench.expected() };
+    for (claim, value, refusal) in refusals() {
+        let accepted = bench.verify(&claims_with(claim, value.clone()), &expected);
+        let passes =
+            matches!(refusal, IdTokenError::NonceMismatch | IdTokenError::IssuedTooLongAgo);
+        assert_eq!(accepted.err(), (!passes).then_some(refusal), "{claim} {value:?}");
+    }
+}
+
+#[test]
+fn t_52_an_application_brings_tokens_for_us_or_for_a_trusted_audience() {
+    let bench = Bench::new(Algorithm::Rs256);
+    let trusted = ["phone".to_owned()];
+    let login = Expected { nonce: None, trusted_audiences: &trusted, ..bench.expected() };
+    let brought = Expected { delivery: Delivery::Application, ..login };
+    for (audience, party, at_login, by_application) in [
+        (json!("client"), None, true, true),
+        (json!("phone"), None, false, true),
+        (json!("phone"), Some("phone"), false, true),
+        (json!("client"), Some("phone"), false, true),
+        (json!(["client", "phone"]), Some("client"), true, true),
+        (json!(["client", "phone"]), None, false, false),
+        (json!(["phone", "other"]), Some("phone"), false, false),
+        (json!("phone"), Some("other"), false, false),
+        (json!("other"), None, false, false),
+    ] {
+        let mut claims = claims_with("aud", Some(audience));
+        if let Some(party) = party {
+            claims["azp"] = json!(party);
+        }
+        assert_eq!(bench.verify(&claims, &login).is_ok(), at_login, "{claims}");
+        assert_eq!(bench.verify(&claims, &brought).is_ok(), by_application, "{claims}");
+    }
+}

@@ -1,9 +1,8 @@
 use super::super::authorization::{AuthorizationResponse, VerifiedResponse};
 use super::super::discovery::IssParameter;
 use super::*;
-use crate::pending_login::{LoginId, PendingLogin};
+use crate::pending_login::{Landing, LoginId, PendingLogin};
 use crate::principal::{Issuer, ProviderId};
-use crate::return_to::ReturnTo;
 
 const NOW: Timestamp = Timestamp::from_unix(1_000);
 
@@ -100,7 +99,7 @@ fn code() -> Box<VerifiedCode> {
         state: "state".into(),
         nonce: "nonce".into(),
         code_verifier: "verifier-of-at-least-forty-three-characters-ok".into(),
-        return_to: ReturnTo::default(),
+        landing: Landing::default(),
         started_at: NOW,
         max_age: None,
         request_token: None,

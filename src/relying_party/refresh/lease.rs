@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::RelyingParty;
+use super::super::credential::Credential;
 use super::super::records::{CachedRecord, Change, Records};
 use super::{Landed, NotRefreshed};
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::error::{Error, Kind};
 use crate::oauth::id_token::IdTokenError;
 use crate::record::{Grant, Lease, Record};
 use crate::seal::random;
-use crate::session::{SessionId, UserKey};
+use crate::session::UserKey;
 
 impl RelyingParty {
     /// Replaces generation `seen`, unless somebody already has.
@@ -22,7 +23,7 @@ impl RelyingParty {
         records: &Records,
         user: UserKey,
         seen: u64,
-        session: Option<SessionId>,
+        credential: Option<Credential>,
     ) -> Landed {
         let holder = random().map_err(Error::from)?;
         let mut watched: Option<(Lease, Instant)> = None;
@@ -32,7 +33,7 @@ impl RelyingParty {
             let (turn, cached) = self.take_turn(records, &user, seen, holder, lapsed).await?;
             match turn {
                 Turn::Ours(lease) => {
-                    return self.ask_under_lease(records, user, cached, lease, session).await;
+                    return self.ask_under_lease(records, user, cached, lease, credential).await;
                 }
                 Turn::NotNeeded => return Ok(cached),
                 Turn::Ended => return Err(NotRefreshed::Ended),
@@ -85,7 +86,7 @@ impl RelyingParty {
         user: UserKey,
         cached: Arc<CachedRecord>,
         lease: Lease,
-        session: Option<SessionId>,
+        credential: Option<Credential>,
     ) -> Landed {
         let Some(record) = cached.record() else { return Err(NotRefreshed::Ended) };
         let answer = {
@@ -101,7 +102,7 @@ impl RelyingParty {
             }
         };
         match answer {
-            Ok(grant) => self.keep_grant(records, user, &record.grant, grant, session).await,
+            Ok(grant) => self.keep_grant(records, user, &record.grant, grant, credential).await,
             Err(refused) => {
                 self.release(records, record, &user, lease, &refused).await;
                 Err(refused)
@@ -119,7 +120,7 @@ impl RelyingParty {
         user: UserKey,
         base: &Grant,
         grant: Grant,
-        session: Option<SessionId>,
+        credential: Option<Credential>,
     ) -> Landed {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -128,8 +129,8 @@ impl RelyingParty {
                 Some(mut record) if record.grant.is(base) => {
                     record.grant = grant.clone();
                     record.lease = None;
-                    if let Some(session) = session {
-                        self.extend(&mut record, session, now);
+                    if let Some(credential) = &credential {
+                        self.extend(&mut record, credential, now);
                     }
                     Change::Put(record)
                 }

@@ -1,7 +1,7 @@
 //! Refresh: a grant is replaced by a newer one, by one caller for all, and never by accident lost.
 //!
 //! The rule is "replace generation *g*, unless somebody already has". In this process callers join
-//! one [flight](super::flight). Among processes the flight holds a lease, which is state in the
+//! one [flight](crate::flight). Among processes the flight holds a lease, which is state in the
 //! record: whoever took it by compare-and-swap calls the provider; the others watch. The lease is
 //! renewed while the provider is slow, and taken over if it has not changed for its whole length on
 //! the watcher's own clock.
@@ -16,15 +16,18 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 pub(super) use self::ahead::Failure;
-use super::flight::Flight;
+use super::credential::Credential;
 use super::records::{CachedRecord, Change, Records};
-use super::{RelyingParty, Unknown};
+use super::{Refused, RelyingParty, Unknown};
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault};
+use crate::flight::Flight;
+use crate::provider::NotAdmitted;
 use crate::record::Record;
-use crate::session::{SessionHandle, SessionId, UserKey};
+use crate::session::{Session, SessionHandle, UserKey};
 use crate::store::StoreError;
 use crate::wire;
+use crate::wire::login_result::LoginResult;
 use crate::wire::session::SessionCookie;
 
 /// Why a grant was not refreshed. Shared by all who waited for it.
@@ -41,6 +44,8 @@ pub(crate) enum NotRefreshed {
     /// The provider refuses the refresh token, with this error code: withdrawn, expired, or used
     /// by somebody else.
     Refused(String),
+    /// The provider's authorization policy does not admit the user any more.
+    NotAdmitted(NotAdmitted),
     /// Something failed. The old tokens are kept.
     Failed(Error),
 }
@@ -54,30 +59,41 @@ impl<E: Into<Error>> From<E> for NotRefreshed {
 /// What a flight brings: the record with the newer grant.
 pub(super) type Landed = Result<Arc<CachedRecord>, NotRefreshed>;
 
+/// A renewed session, as who asked for it holds it.
+#[derive(Debug)]
+pub(crate) enum Renewed {
+    Cookies(Vec<HeaderValue>),
+    Token(LoginResult),
+}
+
 impl RelyingParty {
     /// Refreshes the grant of the session that `request` proves, also one that ended less than the
-    /// refresh window ago, and renews the session. Returns the cookies of the renewed session.
+    /// refresh window ago, and renews the session.
     pub(crate) async fn refresh(
         &self,
         request: &HeaderMap,
-    ) -> Result<Result<Vec<HeaderValue>, NotRefreshed>, Unknown> {
-        let handle = match self.present(request).await {
-            Ok(handle) => handle?,
+    ) -> Result<Result<Renewed, NotRefreshed>, Unknown> {
+        let credential = match self.present(request).await {
+            Ok(credential) => credential?,
             Err(error) => return Ok(Err(NotRefreshed::Failed(error))),
         };
-        Ok(self.refresh_session(handle, request).await)
+        match self.refresh_session(&credential, request).await {
+            Err(NotRefreshed::Ended) => Err(credential.refused(Refused::Ended)),
+            refreshed => Ok(refreshed),
+        }
     }
 
-    /// The session that may be refreshed.
-    async fn present(&self, request: &HeaderMap) -> Result<Result<SessionHandle, Unknown>, Error> {
+    /// The credential of a session that may be refreshed.
+    async fn present(&self, request: &HeaderMap) -> Result<Result<Credential, Unknown>, Error> {
         let Some(records) = self.records().await? else { return Ok(Err(Unknown::Nobody)) };
         let opened = self.config.opened().await?;
         let window = self.settings().session.window;
         let now = self.now();
-        let handle = match self.open_session(request, opened, now, window) {
-            Ok((handle, _)) => handle,
+        let credential = match self.open_credential(request, opened, now, window) {
+            Ok((credential, _)) => credential,
             Err(unknown) => return Ok(Err(unknown)),
         };
+        let handle = credential.session();
         let lives = |cached: &CachedRecord| {
             // The tokens of a generation before the caller's are spent: a provider that detects
             // reuse would revoke the grant for them (T-98).
@@ -85,40 +101,58 @@ impl RelyingParty {
             let session = record.and_then(|record| record.session(handle.session));
             session.is_some_and(|session| session.expires_at.after(window) > now)
         };
-        let known = records.cached_for(&handle).is_some_and(|cached| lives(&cached));
-        let lives = known || lives(&*records.load(&handle.user).await?);
-        Ok(if lives { Ok(handle) } else { Err(Unknown::Ended) })
+        let cached = match records.cached_for(handle).filter(|cached| lives(cached)) {
+            Some(cached) => cached,
+            None => records.load(&handle.user).await?,
+        };
+        if !lives(&cached) {
+            return Ok(Err(credential.refused(Refused::Ended)));
+        }
+        Ok(self.check_rotation(&credential, &cached).map(|()| credential))
     }
 
     async fn refresh_session(
         &self,
-        handle: SessionHandle,
+        credential: &Credential,
         request: &HeaderMap,
-    ) -> Result<Vec<HeaderValue>, NotRefreshed> {
-        let landed = self.land(&handle).await?;
-        let renewed = self.renew_session(&handle, landed).await?;
+    ) -> Result<Renewed, NotRefreshed> {
+        let landed = self.land(credential).await?;
+        let renewed = self.renew_session(credential, landed).await?;
+        let handle = credential.session();
         let record = renewed.record().ok_or(NotRefreshed::Ended)?;
         let session = record.session(handle.session).ok_or(NotRefreshed::Ended)?;
         if session.expires_at <= self.now() {
             return Err(NotRefreshed::Ended);
         }
-        let handle = SessionHandle {
-            generation: record.grant.generation,
-            expires_at: session.expires_at,
-            ..handle
-        };
-        Ok(self.session_cookies(&SessionCookie { handle, identity: None }, request).await?)
+        let generation = record.grant.generation;
+        match credential {
+            Credential::Cookie(_) => {
+                let expires_at = session.expires_at;
+                let handle = SessionHandle { generation, expires_at, ..*handle };
+                let cookie = SessionCookie { handle, identity: None };
+                Ok(Renewed::Cookies(self.session_cookies(&cookie, request).await?))
+            }
+            Credential::SessionToken(_) => {
+                // The session may last longer: as long as an earlier token.
+                let tokens_expire_at = record.grant.tokens.expires_at;
+                let expiry = self.settings().session.token_expiry(self.now(), tokens_expire_at);
+                let expires_at = expiry.min(session.expires_at);
+                let handle = SessionHandle { generation, expires_at, ..*handle };
+                let provider = &record.grant.identity.provider;
+                Ok(Renewed::Token(self.session_token(&handle, provider).await?))
+            }
+        }
     }
 
-    /// The record with a newer grant than the holder of `handle` has seen.
-    async fn land(&self, handle: &SessionHandle) -> Landed {
-        let SessionHandle { user, session, generation, .. } = *handle;
+    /// The record with a newer grant than the holder of `credential` has seen.
+    async fn land(&self, credential: &Credential) -> Landed {
+        let SessionHandle { user, session, generation, .. } = *credential.session();
         let Some(records) = self.records().await.map_err(Error::from)? else {
             return Err(NotRefreshed::Ended);
         };
         let mut flights = 0;
         loop {
-            let flight = self.fly(records, user, generation, Some(session));
+            let flight = self.fly(records, user, generation, Some(*credential));
             let landed = flight.result().await.ok_or_else(broken_off)??;
             flights += 1;
             // A flight that was under way may have begun for somebody who had seen less.
@@ -131,17 +165,18 @@ impl RelyingParty {
         }
     }
 
-    /// The flight that replaces generation `seen` of `user`'s grant, and renews `session` with it.
+    /// The flight that replaces generation `seen` of `user`'s grant, and renews the session of
+    /// `credential` with it.
     pub(super) fn fly(
         &self,
         records: &Records,
         user: UserKey,
         seen: u64,
-        session: Option<SessionId>,
+        credential: Option<Credential>,
     ) -> Flight<Landed> {
         let (this, records) = (self.clone(), records.clone());
         self.flights.join(user, || async move {
-            let landed = this.replace_grant(&records, user, seen, session).await;
+            let landed = this.replace_grant(&records, user, seen, credential).await;
             this.note(user, seen, &landed);
             landed
         })
@@ -150,13 +185,20 @@ impl RelyingParty {
     /// Renews the caller's session where the flight has not.
     async fn renew_session(
         &self,
-        handle: &SessionHandle,
+        credential: &Credential,
         landed: Arc<CachedRecord>,
     ) -> Result<Arc<CachedRecord>, NotRefreshed> {
         let now = self.now();
-        let session = landed.record().and_then(|record| record.session(handle.session));
-        let session = session.ok_or(NotRefreshed::Ended)?;
-        if session.renewed_at.after(JUST_NOW) > now && session.expires_at > now {
+        let handle = credential.session();
+        let record = landed.record().ok_or(NotRefreshed::Ended)?;
+        let session = record.session(handle.session).ok_or(NotRefreshed::Ended)?;
+        let noted = match credential {
+            Credential::Cookie(_) => true,
+            Credential::SessionToken(_) => {
+                session.token_generation == Some(record.grant.generation)
+            }
+        };
+        if noted && session.renewed_at.after(JUST_NOW) > now && session.expires_at > now {
             return Ok(landed);
         }
         let records = self.records().await.map_err(Error::from)?;
@@ -164,7 +206,7 @@ impl RelyingParty {
         let renewed = records
             .update(&handle.user, |record| match record {
                 Some(mut record) if record.session(handle.session).is_some() => {
-                    self.extend(&mut record, handle.session, now);
+                    self.extend(&mut record, credential, now);
                     Change::Put(record)
                 }
                 other => Change::Keep(other),
@@ -173,14 +215,23 @@ impl RelyingParty {
         Ok(renewed)
     }
 
-    /// Renews `session` in `record`, as far as its absolute lifetime allows.
-    pub(super) fn extend(&self, record: &mut Record, session: SessionId, now: Timestamp) {
+    /// Renews the session of `credential` in `record`, as far as its absolute lifetime allows.
+    pub(super) fn extend(&self, record: &mut Record, credential: &Credential, now: Timestamp) {
         let settings = &self.settings().session;
-        let expiry = settings.expiry(now, record.grant.tokens.expires_at);
-        if let Some(session) = record.sessions.iter_mut().find(|held| held.id == session) {
-            session.renewed_at = now;
-            session.expires_at = expiry.min(session.created_at.after(settings.absolute));
-        }
+        let tokens_expire_at = record.grant.tokens.expires_at;
+        let generation = record.grant.generation;
+        let held = |session: &&mut Session| session.id == credential.session().session;
+        let Some(session) = record.sessions.iter_mut().find(held) else { return };
+        let expiry = match credential {
+            Credential::Cookie(_) => settings.expiry(now, tokens_expire_at),
+            Credential::SessionToken(_) => {
+                session.token_generation = Some(generation);
+                // Earlier tokens are good until their own end.
+                settings.token_expiry(now, tokens_expire_at).max(session.expires_at)
+            }
+        };
+        session.renewed_at = now;
+        session.expires_at = expiry.min(session.created_at.after(settings.absolute));
     }
 
     pub(super) async fn session_cookies(
@@ -209,6 +260,7 @@ impl NotRefreshed {
             Self::NotSupported(_) => "the provider has no refresh tokens".to_owned(),
             Self::NoProvider => "the provider is no longer configured".to_owned(),
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
+            Self::NotAdmitted(why) => why.to_string(),
             Self::Failed(error) => error.chain(),
         }
     }
@@ -221,11 +273,11 @@ impl NotRefreshed {
             Self::NotSupported(instead) => instead,
             Self::NoProvider => "configure it again, or sign in at another",
             Self::Refused(_) => "only a new sign-in helps",
+            Self::NotAdmitted(_) => "the user or the policy has to be changed",
             Self::Failed(error) => match error.fault() {
-                Fault::Account => "none, unless more accounts are to be let in",
                 Fault::Setup => "correct the client's settings, here or at the provider",
                 Fault::Provider => "it is for the provider to answer correctly",
-                Fault::Unavailable | Fault::UserAgent => "it is tried again",
+                Fault::Unavailable | Fault::User | Fault::UserAgent => "it is tried again",
             },
         }
     }

@@ -8,6 +8,7 @@ use http::Response;
 use super::super::openid_connect::OpenIdProvider;
 use super::super::{Provider, RelyingParty};
 use super::{NotRefreshed, broken_off};
+use crate::error::{Error, Kind};
 use crate::http_client;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{self, TokenError, TokenResponse};
@@ -68,7 +69,7 @@ impl RelyingParty {
         let stated = match &provider.settings.0 {
             Protocol::OpenIdConnect(settings) => {
                 let op = OpenIdProvider { provider, settings, metadata };
-                self.restate(op, record, &tokens).await?
+                self.restate(op, record, &tokens).await.map_err(not_admitted)?
             }
             // Who the user is was asked when they signed in; tokens that follow are theirs.
             Protocol::OAuth2(_) | Protocol::OAuth1(_) => None,
@@ -95,6 +96,14 @@ impl RelyingParty {
             told_from,
             original: earlier.original.clone(),
         })
+    }
+}
+
+/// A user who is not let in any more is no failure.
+fn not_admitted(error: Error) -> NotRefreshed {
+    match error.kind() {
+        Kind::NotAdmitted(why) => NotRefreshed::NotAdmitted(*why),
+        _ => error.into(),
     }
 }
 

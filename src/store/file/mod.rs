@@ -9,15 +9,14 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use self::directory::Directory;
 use self::envelope::Envelope;
 use self::name::{RecordName, ShardName};
 use self::shard::Shard;
 use crate::clock::Timestamp;
+use crate::directory::Directory;
 use crate::session::UserKey;
 use crate::store::{BoxFuture, Entry, Scope, StoreError, TokenStore, Version, refuse_oversized};
 
-mod directory;
 mod envelope;
 mod name;
 mod shard;

@@ -1,16 +1,14 @@
 //! One of the directories of records, and what is done in it. Everything here waits for the disk.
 
-use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
-use super::directory::Directory;
 use super::envelope::{Envelope, MAX_FILE, Unreadable};
 use super::name::{RecordName, ShardName};
 use crate::clock::Timestamp;
+use crate::directory::{Directory, Lock};
 use crate::store::{StoreError, Version};
 
 /// Makes the shards that are missing, and proves that files can be locked here.
@@ -166,11 +164,12 @@ impl Shard {
     }
 
     fn read(&self, name: &RecordName) -> Result<Content, StoreError> {
-        let opened = self.directory.open(name.file()).inspect_err(|error| {
-            if let StoreError::Corrupt(reason) = error {
-                warn!(file = name.file(), reason, "refused something in a token file's place");
-            }
-        })?;
+        let opened =
+            self.directory.open(name.file()).map_err(StoreError::from).inspect_err(|error| {
+                if let StoreError::Corrupt(reason) = error {
+                    warn!(file = name.file(), reason, "refused something in a token file's place");
+                }
+            })?;
         let Some(file) = opened else { return Ok(Content::Absent) };
         let length = file.metadata()?.len();
         if length > MAX_FILE {
@@ -186,24 +185,7 @@ impl Shard {
     }
 
     fn lock(&self) -> io::Result<Lock> {
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        loop {
-            let file = self.directory.open_lock(LOCK)?;
-            match file.try_lock() {
-                // A lock on a file that was deleted meanwhile keeps nobody out.
-                Ok(()) if self.directory.names_still(LOCK, &file)? => return Ok(Lock(file)),
-                Ok(()) => {}
-                Err(TryLockError::Error(error)) => return Err(error),
-                // Waiting in the kernel would have no end if the holder is stopped.
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOCK_PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "another process holds the lock of the token directory",
-                    ));
-                }
-            }
-        }
+        self.directory.lock(LOCK)
     }
 }
 
@@ -211,19 +193,6 @@ enum Content {
     Absent,
     Record(Envelope),
     Damaged(&'static str),
-}
-
-/// The right to change names in a shard, among all processes.
-///
-/// Given back by name, not only by closing the file: a process that is being started just now may
-/// hold a copy of the descriptor for a moment.
-struct Lock(File);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // It fails only if the lock is gone already.
-        let _ = self.0.unlock();
-    }
 }
 
 /// A record on the disk that has no name of its own yet. Removed unless it is published.
@@ -261,8 +230,6 @@ impl Drop for Draft<'_> {
 }
 
 const LOCK: &str = ".lock";
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_PAUSE: Duration = Duration::from_millis(1);
 const DRAFT_SUFFIX: &str = ".tmp";
 /// No write takes this long; what is older was left by a process that died.
 const DRAFT_LIFETIME: Duration = Duration::from_secs(60 * 60);

@@ -19,6 +19,8 @@ export class OpenIdProvider {
   signsIn = 'alice';
   /** Whether the person refuses instead. */
   denies = false;
+  /** How long access tokens last that are issued from now on. */
+  accessTokenSeconds = 3600;
   /** Claims of every account, beside those that its name gives. */
   extraClaims = {};
   /** Replaces the answer of the UserInfo endpoint: claims → claims. */
@@ -28,6 +30,7 @@ export class OpenIdProvider {
 
   #host;
   #tls;
+  #api;
   #server;
   #port = 0;
   #keys = newKeys();
@@ -36,11 +39,15 @@ export class OpenIdProvider {
   #entries = new Map();
   #handler;
 
-  /** Starts on a free port of `host`; with `tls` (`{cert, key}`) over https. */
-  static async start({ host = '127.0.0.1', tls } = {}) {
+  /**
+   * Starts on a free port of `host`; with `tls` (`{cert, key}`) over https. With `api`, an audience, it
+   * issues access tokens that are JWTs (RFC 9068) to who asks for that `resource`.
+   */
+  static async start({ host = '127.0.0.1', tls, api } = {}) {
     const provider = new OpenIdProvider();
     provider.#host = host;
     provider.#tls = tls;
+    provider.#api = api;
     await provider.resume();
     return provider;
   }
@@ -157,12 +164,20 @@ export class OpenIdProvider {
       features: {
         devInteractions: { enabled: true },
         jwtUserinfo: { enabled: true },
-        resourceIndicators: { enabled: false },
+        resourceIndicators: {
+          enabled: Boolean(this.#api),
+          getResourceServerInfo: () => ({
+            scope: 'orders',
+            accessTokenFormat: 'jwt',
+            jwt: { sign: { alg: 'ES256' } },
+          }),
+          useGrantedResource: () => true,
+        },
         revocation: { enabled: true },
         rpInitiatedLogout: { enabled: true },
       },
       ttl: {
-        AccessToken: 3600,
+        AccessToken: () => this.accessTokenSeconds,
         AuthorizationCode: 60,
         IdToken: 3600,
         Interaction: 600,
@@ -197,6 +212,7 @@ export class OpenIdProvider {
     const known = grantId && (await provider.Grant.find(grantId));
     const grant = known || new provider.Grant({ accountId: this.signsIn, clientId: params.client_id });
     grant.addOIDCScope(params.scope ?? 'openid');
+    if (params.resource) grant.addResourceScope(params.resource, 'orders');
     return finish({ login: { accountId: this.signsIn }, consent: { grantId: await grant.save() } });
   }
 

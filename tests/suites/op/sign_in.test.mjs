@@ -248,7 +248,7 @@ describe('a page that refuses', () => {
 
   test('offers no second try of a link that is wrong', async () => {
     const visitor = new Visitor();
-    for (const path of ['op?post_login_redirect_uri=https://evil.example/', 'op?session_mode=token', 'nobody']) {
+    for (const path of ['op?post_login_redirect_uri=https://evil.example/', 'op?session_mode=jwt', 'nobody']) {
       const page = await visitor.visit(app.url(`/.auth/login/${path}`));
       assertErrorPage(page, visitor, app, [400, 404]);
       assert.equal(linkOf(page, 'Return to the website'), app.url('/'));

@@ -56,6 +56,11 @@ export async function startQuickstart(args = [], env = {}) {
   return start('quickstart', args, env);
 }
 
+/** Starts a program of somebody else's, in Node, that says where it listens as the examples do. */
+export async function startNode(script, env = {}) {
+  return start(process.execPath, [script], env);
+}
+
 /** Runs `echo` to its end: `{code, stdout, stderr}`. One that serves instead is an error. */
 export async function runEcho(config, { env = {} } = {}) {
   const [child, output] = launch('echo', ['--config', configFile(config), '--listen', '127.0.0.1:0'], env);
@@ -110,7 +115,7 @@ async function start(name, args, env) {
 
 // Settings of the machine must not reach the program: it reads `WEBSITE_AUTH_*` and `HOME`.
 function launch(name, args, env) {
-  const program = path.join(EXAMPLES, name);
+  const program = path.resolve(EXAMPLES, name);
   if (!fs.existsSync(program)) throw new Error(`${program} is missing: cargo build --examples`);
   const home = { PATH: process.env.PATH, HOME: temporaryFolder() };
   const child = spawn(program, args, { env: { ...home, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });

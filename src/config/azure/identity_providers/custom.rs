@@ -28,6 +28,7 @@ pub(super) fn read<'a>(
         "signedUserinfo",
         "privateKeySettingName",
         "keyId",
+        "validation",
     ])?;
     check_name(section.path(), name)?;
     let provider = section.section("registration", |registration| {
@@ -49,7 +50,7 @@ pub(super) fn read<'a>(
     for (endpoint, url) in &extension.endpoints {
         provider = provider.endpoint(*endpoint, *url);
     }
-    Ok(Some(provider))
+    Ok(Some(extension.validation.apply(provider)))
 }
 
 fn read_registration<'a>(

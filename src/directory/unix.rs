@@ -11,21 +11,31 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, 
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::store::StoreError;
+use super::NotOpened;
 
-pub(in super::super) struct Directory(File);
+pub(crate) struct Directory(File);
 
 impl Directory {
     /// Opens the directory at `path`, which is made if there is none, together with its parents.
-    pub(in super::super) fn root(path: &Path) -> io::Result<Self> {
+    pub(crate) fn root(path: &Path) -> io::Result<Self> {
         make_durably(path)?;
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(OFlags::DIRECTORY.bits() as i32);
         Self::claim(options.open(path)?)
     }
 
+    /// Opens the directory at `path` in the same way, but leaves its access rules as they are: what
+    /// is in it may be others'.
+    #[cfg(feature = "client")]
+    pub(crate) fn shared(path: &Path) -> io::Result<Self> {
+        make_durably(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(OFlags::DIRECTORY.bits() as i32);
+        options.open(path).map(Self)
+    }
+
     /// The directory `name` in this one, if there is something of that name.
-    pub(in super::super) fn child(&self, name: &str) -> io::Result<Option<Self>> {
+    pub(crate) fn child(&self, name: &str) -> io::Result<Option<Self>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.0, name, flags, Mode::empty()) {
             Ok(descriptor) => Self::claim(File::from(descriptor)).map(Some),
@@ -35,7 +45,7 @@ impl Directory {
     }
 
     /// Makes the directory `name` in this one, unless something of that name is there.
-    pub(in super::super) fn make_child(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn make_child(&self, name: &str) -> io::Result<()> {
         match mkdirat(&self.0, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -46,28 +56,28 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] if what has the name is no plain file of our own.
-    pub(in super::super) fn open(&self, name: &str) -> Result<Option<File>, StoreError> {
+    /// [`NotOpened::Foreign`] if what has the name is no plain file of our own.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<File>, NotOpened> {
         // Non-blocking, or a pipe of that name would hold us up for ever.
         match self.open_with(name, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(file) => match objection(&file.metadata()?) {
-                Some(reason) => Err(StoreError::Corrupt(reason)),
+                Some(reason) => Err(NotOpened::Foreign(reason)),
                 None => Ok(Some(file)),
             },
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::LOOP | Errno::MLINK) => Err(StoreError::Corrupt("a symbolic link")),
-            Err(Errno::NXIO) => Err(StoreError::Corrupt("not a plain file")),
+            Err(Errno::LOOP | Errno::MLINK) => Err(NotOpened::Foreign("a symbolic link")),
+            Err(Errno::NXIO) => Err(NotOpened::Foreign("not a plain file")),
             Err(errno) => Err(io::Error::from(errno).into()),
         }
     }
 
     /// A new file `name` for writing. It is an error if anything has that name.
-    pub(in super::super) fn create_new(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         Ok(self.open_with(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?)
     }
 
     /// The file `name`, made if there is none, to be locked.
-    pub(in super::super) fn open_lock(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
         let file = self.open_with(name, OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK)?;
         match objection(&file.metadata()?) {
             Some(reason) => Err(io::Error::new(io::ErrorKind::PermissionDenied, reason)),
@@ -76,7 +86,7 @@ impl Directory {
     }
 
     /// Whether `name` still names `file`.
-    pub(in super::super) fn names_still(&self, name: &str, file: &File) -> io::Result<bool> {
+    pub(crate) fn names_still(&self, name: &str, file: &File) -> io::Result<bool> {
         let held = rustix::fs::fstat(file)?;
         match statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
@@ -86,16 +96,16 @@ impl Directory {
     }
 
     /// Gives the file `from` the name `to`, in the place of what had it.
-    pub(in super::super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(renameat(&self.0, from, &self.0, to)?)
     }
 
-    pub(in super::super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         Ok(unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
     /// The names of what is in here. Those that are not UTF-8 are none of ours.
-    pub(in super::super) fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.0)? {
             if let Ok(name) = entry?.file_name().to_str() {
@@ -106,7 +116,7 @@ impl Directory {
     }
 
     /// Waits until the names in this directory are on the disk.
-    pub(in super::super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         match self.0.sync_all() {
             // Some network file systems sync no directories; their servers keep names by themselves.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -119,7 +129,7 @@ impl Directory {
         if metadata.uid() != geteuid().as_raw() {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                "the token directory, or one in it, belongs to another user",
+                "the directory, or one in it, belongs to another user",
             ));
         }
         if metadata.mode() & ACCESS_FOR_OTHERS != 0 {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 ///
 /// The work runs in a task of its own: a caller who goes away takes nothing with them, and success
 /// and failure are shared by all who wait.
-pub(super) struct Flights<K, T>(Arc<Mutex<HashMap<K, watch::Receiver<Option<T>>>>>);
+pub(crate) struct Flights<K, T>(Arc<Mutex<HashMap<K, watch::Receiver<Option<T>>>>>);
 
 impl<K, T> Flights<K, T>
 where
@@ -21,7 +21,7 @@ where
     T: Clone + Send + Sync + 'static,
 {
     /// Joins the work that is under way for `key`, or starts `work`.
-    pub(super) fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Flight<T>
+    pub(crate) fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -54,7 +54,7 @@ where
     }
 
     /// Waits for all that is under way now.
-    pub(super) async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         let flying: Vec<_> = {
             let flying = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             flying.values().cloned().map(Flight).collect()
@@ -66,11 +66,11 @@ where
 }
 
 /// Work that somebody waits for.
-pub(super) struct Flight<T>(watch::Receiver<Option<T>>);
+pub(crate) struct Flight<T>(watch::Receiver<Option<T>>);
 
 impl<T: Clone> Flight<T> {
     /// The result; `None` if the work broke off, by a panic or the end of the runtime.
-    pub(super) async fn result(mut self) -> Option<T> {
+    pub(crate) async fn result(mut self) -> Option<T> {
         let result = self.0.wait_for(Option::is_some).await.ok()?;
         result.clone()
     }

@@ -5,19 +5,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use super::NotOpened;
 
-pub(in super::super) struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
     /// Opens the directory at `path`, which is made if there is none, together with its parents.
-    pub(in super::super) fn root(path: &Path) -> io::Result<Self> {
+    pub(crate) fn root(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self(fs::canonicalize(path)?))
     }
 
+    /// The same for a directory in which others may have files as well.
+    #[cfg(feature = "client")]
+    pub(crate) fn shared(path: &Path) -> io::Result<Self> {
+        Self::root(path)
+    }
+
     /// The directory `name` in this one, if there is something of that name.
-    pub(in super::super) fn child(&self, name: &str) -> io::Result<Option<Self>> {
+    pub(crate) fn child(&self, name: &str) -> io::Result<Option<Self>> {
         let path = self.0.join(name);
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Ok(Some(Self(path))),
@@ -28,7 +34,7 @@ impl Directory {
     }
 
     /// Makes the directory `name` in this one, unless something of that name is there.
-    pub(in super::super) fn make_child(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn make_child(&self, name: &str) -> io::Result<()> {
         match fs::create_dir(self.0.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             outcome => outcome,
@@ -39,12 +45,12 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] if what has the name is no plain file.
-    pub(in super::super) fn open(&self, name: &str) -> Result<Option<File>, StoreError> {
+    /// [`NotOpened::Foreign`] if what has the name is no plain file.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<File>, NotOpened> {
         let path = self.0.join(name);
         match fs::symlink_metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {
-                return Err(StoreError::Corrupt("not a plain file"));
+                return Err(NotOpened::Foreign("not a plain file"));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             _ => {}
@@ -56,32 +62,32 @@ impl Directory {
     }
 
     /// A new file `name` for writing. It is an error if anything has that name.
-    pub(in super::super) fn create_new(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         File::create_new(self.0.join(name))
     }
 
     /// The file `name`, made if there is none, to be locked.
-    pub(in super::super) fn open_lock(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
         let path = self.0.join(name);
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
     }
 
     /// Whether `name` still names `file`.
-    pub(in super::super) fn names_still(&self, name: &str, _file: &File) -> io::Result<bool> {
+    pub(crate) fn names_still(&self, name: &str, _file: &File) -> io::Result<bool> {
         Ok(self.0.join(name).exists())
     }
 
     /// Gives the file `from` the name `to`, in the place of what had it.
-    pub(in super::super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.0.join(from), self.0.join(to))
     }
 
-    pub(in super::super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.0.join(name))
     }
 
     /// The names of what is in here. Those that are not Unicode are none of ours.
-    pub(in super::super) fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.0)? {
             if let Ok(name) = entry?.file_name().into_string() {
@@ -92,7 +98,7 @@ impl Directory {
     }
 
     /// Std can sync no directory here.
-    pub(in super::super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }

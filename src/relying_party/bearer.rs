@@ -1,0 +1,230 @@
+//! Callers with a token of a provider (`Authorization: Bearer`). There is no session: the token says
+//! it all with every request, and is verified once.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::authenticate::{Known, Prepared, Recognised};
+use super::credential::{NoBearer, Unknown};
+use super::documents::Sender;
+use super::verified_tokens::VerifiedToken;
+use super::{Provider, RelyingParty};
+use crate::error::Error;
+use crate::oauth::bearer::{self, Accepted, BearerError, Expected, Presented};
+use crate::oauth::jwk::KeySet;
+use crate::oauth::jws::{self, JwsError};
+use crate::principal::{Issuer, Principal};
+use crate::provider::{self, OpenIdConnect, Protocol};
+use crate::secret::Secret;
+use crate::wire;
+
+/// How a provider's tokens are taken.
+#[derive(Debug)]
+pub(super) struct BearerTokens {
+    /// The issuers that its metadata may name: whose tokens are worth a look.
+    issuers: Vec<Issuer>,
+    /// Whom a token may be for.
+    audiences: Vec<String>,
+}
+
+impl BearerTokens {
+    /// `None` if no token of the provider is taken.
+    pub(super) fn of(provider: &provider::Provider) -> Option<Self> {
+        let Protocol::OpenIdConnect(settings) = &provider.0 else { return None };
+        let mut audiences = settings.bearer_audiences.clone()?;
+        audiences.push(settings.registration.client_id.clone());
+        Some(Self { issuers: settings.source.candidates(), audiences })
+    }
+}
+
+/// What a request brings in `Authorization`, as far as it is our business.
+#[derive(Debug)]
+enum Brought<'a> {
+    Nothing,
+    /// A token of nobody whom we believe: the application may know what it is.
+    Foreign,
+    /// A token of one of our providers, or so it says.
+    Ours(&'a str),
+    Several,
+}
+
+impl RelyingParty {
+    /// Looks at the credentials of a request, a bearer token among them, without waiting.
+    pub(super) fn recognise_with_bearer(&self, request: &HeaderMap) -> Recognised {
+        // The way of every request of a program: nothing is decoded that was decoded before.
+        if let Presented::Token(token) = bearer::presented(request)
+            && wire::session_token::find(request).is_none()
+            && let Some(known) = self.recall_bearer(token)
+        {
+            return Recognised::Known(known);
+        }
+        match self.brought(request) {
+            Brought::Nothing => self.recognise_session(request),
+            Brought::Several => Recognised::Unknown(Unknown::Bearer(NoBearer::Several)),
+            Brought::Ours(_) => Recognised::Unsettled,
+            Brought::Foreign => match self.recognise_session(request) {
+                Recognised::Unknown(unknown) => Recognised::Unknown(or_foreign(unknown)),
+                recognised => recognised,
+            },
+        }
+    }
+
+    /// Looks at the credentials of a request, a bearer token among them.
+    pub(super) async fn authenticate_with_bearer(
+        &self,
+        request: &HeaderMap,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let token = match self.brought(request) {
+            Brought::Nothing => return self.authenticate_session(request).await,
+            Brought::Several => return Ok(Err(Unknown::Bearer(NoBearer::Several))),
+            Brought::Foreign => {
+                return Ok(self.authenticate_session(request).await?.map_err(or_foreign));
+            }
+            Brought::Ours(token) => token,
+        };
+        let holder = match self.authenticate_bearer(token).await? {
+            Ok(holder) => holder,
+            Err(why) => return Ok(Err(Unknown::Bearer(why))),
+        };
+        if wire::session_token::find(request).is_none() {
+            return Ok(Ok(holder));
+        }
+        // The session token counts first, and has the user's tokens; but both must mean one user.
+        let user = self.authenticate_session(request).await?;
+        Ok(user.and_then(|user| {
+            let one = user.is_same_user(&holder);
+            if one { Ok(user) } else { Err(Unknown::Bearer(NoBearer::OtherUser)) }
+        }))
+    }
+
+    /// Whether `Authorization` claims what nobody has proved, when the request goes on as nobody's.
+    /// An application must not find it there and believe it.
+    pub(crate) fn claims_by_bearer(&self, request: &HeaderMap) -> bool {
+        matches!(self.brought(request), Brought::Ours(_) | Brought::Several)
+    }
+
+    /// The issuers of the providers whose tokens are taken, as they write themselves.
+    pub(crate) async fn bearer_issuers(&self) -> Result<Vec<String>, Error> {
+        let mut issuers = Vec::new();
+        for provider in &self.providers {
+            match provider.bearer.as_ref().map(|bearer| bearer.issuers.as_slice()) {
+                None => {}
+                Some([only]) => issuers.push(only.as_str().to_owned()),
+                // Only its metadata say how it writes itself.
+                Some(_) => {
+                    let (metadata, _) = self.published(provider).await?;
+                    issuers.push(metadata.issuer.as_str().to_owned());
+                }
+            }
+        }
+        Ok(issuers)
+    }
+
+    fn brought<'a>(&self, request: &'a HeaderMap) -> Brought<'a> {
+        if !self.accepts_bearer {
+            return Brought::Nothing;
+        }
+        match bearer::presented(request) {
+            Presented::Nothing => Brought::Nothing,
+            Presented::Several => Brought::Several,
+            Presented::Token(token) if self.issuers_of(token).next().is_some() => {
+                Brought::Ours(token)
+            }
+            Presented::Token(_) => Brought::Foreign,
+        }
+    }
+
+    /// Whose token it is, if it was verified lately and all that it rests on still stands.
+    fn recall_bearer(&self, token: &str) -> Option<Known> {
+        let verified = self.verified_tokens.get(token, self.now())?;
+        let keys = self.keys_at_hand(&verified.provider)?;
+        Arc::ptr_eq(&keys, &verified.keys).then(|| Known::by_bearer(&verified.prepared))
+    }
+
+    /// Verifies a token of one of our providers. Several may have one issuer, to whom we are several
+    /// clients.
+    async fn authenticate_bearer(&self, token: &str) -> Result<Result<Known, NoBearer>, Error> {
+        if let Some(known) = self.recall_bearer(token) {
+            return Ok(Ok(known));
+        }
+        let mut refused = NoBearer::Refused;
+        for provider in self.issuers_of(token) {
+            match self.verify_bearer(provider, token).await? {
+                Ok(known) => return Ok(Ok(known)),
+                // Good for one of them: then it is the holder who is refused.
+                Err(NoBearer::NotAdmitted) => refused = NoBearer::NotAdmitted,
+                Err(_) => {}
+            }
+        }
+        Ok(Err(refused))
+    }
+
+    async fn verify_bearer(
+        &self,
+        provider: &Arc<Provider>,
+        token: &str,
+    ) -> Result<Result<Known, NoBearer>, Error> {
+        let Protocol::OpenIdConnect(settings) = &provider.settings.0 else {
+            return Ok(Err(NoBearer::Refused));
+        };
+        let (Accepted { subject, expires_at, claims }, keys) =
+            match self.accept(provider, settings, token).await? {
+                Ok(accepted) => accepted,
+                Err(cause) => {
+                    let provider = &provider.id;
+                    tracing::debug!(%provider, %cause, "a bearer token is refused");
+                    return Ok(Err(NoBearer::Refused));
+                }
+            };
+        if !settings.policy.admits_token(&claims) {
+            return Ok(Err(NoBearer::NotAdmitted));
+        }
+        let stated = settings.identity(&provider.id, &subject, &claims, &[]);
+        let prepared = Arc::new(Prepared::new(Principal::new(stated.identity, None)));
+        let known = Known::by_bearer(&prepared);
+        let (value, provider) = (Secret::from(token), Arc::clone(provider));
+        self.verified_tokens.keep(VerifiedToken { value, provider, keys, expires_at, prepared });
+        Ok(Ok(known))
+    }
+
+    /// What a token says, and the keys that vouch for it.
+    async fn accept(
+        &self,
+        provider: &Arc<Provider>,
+        settings: &OpenIdConnect,
+        token: &str,
+    ) -> Result<Result<(Accepted, Arc<KeySet>), BearerError>, Error> {
+        let (metadata, keys) = self.published(provider).await?;
+        let algorithms = metadata.capabilities.public_signing_algorithms();
+        let expected = Expected {
+            issuer: &metadata.issuer,
+            audiences: provider.bearer.as_ref().map_or(&[], |bearer| &bearer.audiences),
+            now: self.now(),
+            skew: settings.clock_skew,
+        };
+        let verify = |keys: Arc<KeySet>| {
+            bearer::verify(token, &keys, &algorithms, &expected).map(|accepted| (accepted, keys))
+        };
+        match verify(keys) {
+            Err(BearerError::Signature(JwsError::NoMatchingKey)) => {
+                Ok(verify(self.keys_again(Sender::Anybody, provider, &metadata).await?))
+            }
+            verified => Ok(verified),
+        }
+    }
+
+    /// The providers that the token may be of, by what it says itself.
+    fn issuers_of(&self, token: &str) -> impl Iterator<Item = &Arc<Provider>> {
+        let claimed = jws::claimed_issuer(token);
+        self.providers.iter().filter(move |provider| {
+            let mut issuers = provider.bearer.iter().flat_map(|bearer| &bearer.issuers);
+            claimed.as_ref().is_some_and(|claimed| issuers.any(|issuer| issuer.as_str() == claimed))
+        })
+    }
+}
+
+/// A foreign token is no reason to refuse a cookie; without one it is what the request came with.
+fn or_foreign(unknown: Unknown) -> Unknown {
+    if unknown == Unknown::Nobody { Unknown::Bearer(NoBearer::Foreign) } else { unknown }
+}

@@ -60,3 +60,68 @@ pub(super) const GIVEN_NAME: &str =
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname";
 pub(super) const SURNAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname";
 pub(super) const GENDER: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/gender";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Facebook, GitHub, OAuth2, Protocol, Provider, X};
+    use crate::oauth::json;
+
+    const NAMES: [&str; 12] = [
+        "id",
+        "id_str",
+        "sub",
+        "login",
+        "name",
+        "data",
+        "username",
+        "screen_name",
+        "email",
+        "primary",
+        "verified",
+        "picture",
+    ];
+
+    fn any_json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|truth| truth.to_string()),
+            "-?[1-9][0-9]{0,24}(\\.[0-9]{1,3})?",
+            "[a-z@.]{0,6}".prop_map(|text| format!("\"{text}\"")),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            let name = prop::sample::select(NAMES.to_vec());
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3)
+                    .prop_map(|values| format!("[{}]", values.join(","))),
+                prop::collection::btree_map(name, inner, 0..8).prop_map(|members| {
+                    let members: Vec<_> =
+                        members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                    format!("{{{}}}", members.join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_provider_answers_a_profile_says_who_it_is_about(json in any_json()) {
+            let endpoints = ["https://a.example", "https://t.example", "https://u.example"];
+            let providers: [Provider; 4] = [
+                GitHub::new("id", "secret").into(),
+                Facebook::new("id", "secret").into(),
+                X::oauth2("id", "secret").into(),
+                OAuth2::new("op", endpoints, "id", "secret").into(),
+            ];
+            let answers = [json::value(json.as_bytes()).ok(), json::value(json.as_bytes()).ok()];
+            for provider in providers {
+                let Protocol::OAuth2(settings) = provider.0 else { panic!("not OAuth 2.0") };
+                if let Some(profile) = (settings.mapping)(&settings, &answers) {
+                    prop_assert!(!profile.subject.is_empty() && !profile.name.is_empty());
+                    prop_assert!(profile.claims.iter().any(|claim| claim.val == profile.subject));
+                }
+            }
+        }
+    }
+}

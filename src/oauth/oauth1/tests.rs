@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn url(text: &str) -> Url {
@@ -179,4 +181,16 @@ fn a_visitor_cannot_replace_the_request_token() {
     let address = authorization_url(&url("https://x.example/a"), &token("mine", "s"), &further);
 
     assert_eq!(address.as_str(), "https://x.example/a?oauth_token=mine&force_login=true");
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(text in "[a-z_=&%0-9+]{0,80}", bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        for body in [text.as_bytes(), &bytes] {
+            let response = Response::new(Bytes::copy_from_slice(body));
+            let _ = read_request_token(&response);
+            let _ = read_access_token(&response);
+            let _ = CallbackResponse::parse(body);
+        }
+    }
 }

@@ -321,3 +321,29 @@ async fn a_token_that_somebody_posts_signs_nobody_in() {
     story.assert_nobody(&answer, 400);
     assert_eq!(story.vendor.count(), 0);
 }
+
+#[tokio::test]
+async fn a_program_gets_a_session_token_where_it_asks_for_one() {
+    let mut story = story(github());
+    let there = story.begin_with("?session_mode=token").await;
+    let answer = story.come_back(&there, &[("code", "a-code")]).await;
+
+    let (landing, fragment) = answer.location().split_once('#').unwrap();
+    assert_eq!(landing, "https://app.example/.auth/login/done");
+    assert!(fragment.starts_with("token=") && !story.browser.has_session(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn t_52_a_token_that_somebody_brings_along_signs_nobody_in() {
+    let story = story(github());
+    let brought = r#"{"access_token": "gho_of_another_app", "id_token": "e30.e30.e30"}"#;
+    let request = http::Request::post("/.auth/login/github")
+        .header("host", "app.example")
+        .header("content-type", "application/json")
+        .body(http_body_util::Full::from(brought));
+    let answer = story.app.send(request.unwrap()).await;
+
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(answer.refusal.is_some() && !answer.gives_session(), "{answer:?}");
+    assert_eq!(story.vendor.count(), 0);
+}

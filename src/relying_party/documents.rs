@@ -28,7 +28,7 @@ pub(crate) struct Documents {
 pub(super) enum Sender {
     /// The provider itself, from its token endpoint.
     Provider,
-    /// A caller, who can be anybody.
+    /// A caller or a browser, which can be anybody's.
     Anybody,
 }
 

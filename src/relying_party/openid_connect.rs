@@ -163,11 +163,14 @@ impl RelyingParty {
             delivery,
             ..self.expected(op, &authors, beside)
         };
-        let id_token = self
-            .verified(Sender::Provider, op, &authors.issuer, |keys, algorithms| {
-                id_token::verify(token.expose(), keys, algorithms, &expected)
-            })
-            .await?;
+        let sender = match delivery {
+            Delivery::TokenEndpoint => Sender::Provider,
+            Delivery::Application | Delivery::AuthorizationEndpoint => Sender::Anybody,
+        };
+        let verified = self.verified(sender, op, &authors.issuer, |keys, algorithms| {
+            id_token::verify(token.expose(), keys, algorithms, &expected)
+        });
+        let id_token = verified.await?;
         op.settings.admission.check(id_token.claims())?;
         Ok(id_token)
     }

@@ -97,7 +97,7 @@ impl Record {
             tokens.refresh_token = earlier.tokens.refresh_token.clone();
             self.grant.original = earlier.original;
         }
-        if tokens.access_token.is_none() {
+        if tokens.access_token.is_none() && earlier.tokens.access_token.is_some() {
             tokens.access_token = earlier.tokens.access_token.clone();
             tokens.expires_at = earlier.tokens.expires_at;
             tokens.scope = earlier.tokens.scope.clone();

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use super::documents::Sender;
 use super::sign_in::{Issued, Proof, SignIn};
 use super::{Provider, RelyingParty};
+use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::oauth::id_token::{self, Delivery, Expected, IdToken};
 use crate::pending_login::HandOver;
@@ -17,7 +18,7 @@ impl RelyingParty {
     pub(crate) async fn client_login(
         &self,
         provider: &Provider,
-        tokens: TokenSet,
+        mut tokens: TokenSet,
         request: &HeaderMap,
     ) -> Result<LoginResult, Error> {
         let metadata = self.metadata(provider).await?;
@@ -35,6 +36,7 @@ impl RelyingParty {
         if tokens.access_token.is_some() && userinfo.is_none() && !vouches(&id_token) {
             return Err(Kind::StrayAccessToken.into());
         }
+        tokens.expires_at = end(&tokens, &id_token);
         let sign_in = SignIn {
             provider,
             issuer: &metadata.issuer,
@@ -48,6 +50,13 @@ impl RelyingParty {
             Issued::Cookies(_) | Issued::Code(_) => Err(Kind::NoSuchLogin.into()),
         }
     }
+}
+
+/// How long what was posted is good for. The application only says how long its access token is;
+/// nobody has signed that, and it must not outlast what somebody has.
+fn end(tokens: &TokenSet, id_token: &IdToken) -> Option<Timestamp> {
+    let stated = tokens.expires_at.filter(|_| tokens.access_token.is_some());
+    id_token.expires_at().map(|signed| stated.map_or(signed, |stated| stated.min(signed)))
 }
 
 /// Whether the token names the access token beside it, which has been compared then.

@@ -43,14 +43,6 @@ pub(super) struct Proof {
     pub(super) userinfo: Option<Object>,
 }
 
-impl Proof {
-    /// How long what came is good for: the access token, or the ID token that came alone.
-    fn expires_at(&self) -> Option<Timestamp> {
-        let alone = self.tokens.access_token.is_none();
-        self.tokens.expires_at.or_else(|| self.id_token.expires_at().filter(|_| alone))
-    }
-}
-
 /// What somebody who has signed in gets.
 #[derive(Debug)]
 pub(crate) enum Issued {
@@ -126,7 +118,7 @@ impl RelyingParty {
         let (now, settings) = (self.now(), &self.settings().session);
         let expires_at = match sign_in.hand_over {
             HandOver::Cookie => settings.expiry(now, proof.tokens.expires_at),
-            _ => settings.token_expiry(now, proof.expires_at()),
+            _ => settings.token_expiry(now, proof.tokens.expires_at),
         };
         Ok(Session {
             id: SessionId::new(random()?),

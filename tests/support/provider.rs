@@ -450,7 +450,7 @@ impl FakeProvider {
             "iss": self.issuer,
             "sub": grant.user,
             "aud": CLIENT_ID,
-            "exp": now + 600,
+            "exp": now + 3_600,
             "iat": now,
             "auth_time": grant.signed_in_at,
             "at_hash": BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]),

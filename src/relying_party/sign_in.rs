@@ -59,8 +59,8 @@ impl RelyingParty {
         proof: Proof,
     ) -> Result<Issued, Error> {
         let SignIn { provider, issuer, hand_over, .. } = *sign_in;
-        let OpenIdConnect { policy, client_id, .. } = &provider.settings;
-        if !policy.admits_sign_in(client_id, proof.id_token.claims()) {
+        let policy = &provider.settings.policy;
+        if !policy.admits_sign_in(proof.id_token.issued_to(), proof.id_token.claims()) {
             return Err(Kind::NotAdmitted.into());
         }
         let subject = proof.id_token.subject().clone();

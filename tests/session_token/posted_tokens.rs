@@ -1,8 +1,13 @@
 //! What the tokens are good for that an application posts: no more than the provider has signed.
 
+use easyauth::provider::AuthorizationPolicy;
 use serde_json::Value;
 
 use super::*;
+
+async fn post(story: &Story, tokens: &Value) -> Answer {
+    story.phone().post(&story.provider, tokens).await
+}
 
 #[tokio::test]
 async fn t_52_no_caller_chooses_how_long_its_session_lasts() {
@@ -35,5 +40,53 @@ async fn t_52_no_caller_chooses_how_long_its_session_lasts() {
         assert_eq!(phone.refresh().await.status, 200, "{case}");
         assert!(!story.provider.take_asked().contains(&Token), "{case}");
         assert_eq!(phone.claims()["exp"], story.clock.unix() + expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn t_52_access_tokens_and_logout_tokens_are_no_id_tokens() {
+    for (member, value) in [
+        ("events", json!({"http://schemas.openid.net/event/backchannel-logout": {}})),
+        ("events", json!(null)),
+        ("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
+        ("appid", json!("another-app")),
+        ("appid", json!(["web"])),
+    ] {
+        let story = Story::new();
+        story.provider.set(IdToken, member, value.clone());
+
+        let answer = post(&story, &story.provider.hand_out("alice")).await;
+
+        assert_eq!(answer.sub_status(), "401.83", "{member} {value}");
+        assert_eq!(story.store.writes(), 0, "{member} {value}");
+    }
+}
+
+#[tokio::test]
+async fn t_52_a_posted_token_is_judged_by_the_application_that_it_was_issued_to() {
+    let phone = || json!("phone-app");
+    for (allowed, claims, expected) in [
+        ("web", vec![], 200),
+        ("web", vec![("azp", phone())], 403),
+        ("web", vec![("appid", phone())], 403),
+        ("web", vec![("aud", phone())], 403),
+        ("web", vec![("aud", phone()), ("azp", json!("web"))], 200),
+        ("web", vec![("azp", json!("web")), ("appid", phone())], 403),
+        ("phone-app", vec![], 403),
+        ("phone-app", vec![("azp", phone())], 200),
+        ("phone-app", vec![("appid", phone())], 200),
+        ("phone-app", vec![("aud", phone())], 200),
+    ] {
+        let policy = AuthorizationPolicy::new().allowed_applications([allowed]);
+        let story = Story::with_provider(|provider| {
+            provider.trusted_audience("phone-app").authorization_policy(policy)
+        });
+        for (name, value) in &claims {
+            story.provider.set(IdToken, name, value.clone());
+        }
+
+        let answer = post(&story, &story.provider.hand_out("alice")).await;
+
+        assert_eq!(answer.status, expected, "{allowed} {claims:?}");
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Original {
     pub(crate) authorized_party: Option<String>,
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) nonce: Option<Secret<String>>,
+    /// An application brought it, and a refresh token maybe; nothing has shown yet whose that is.
+    pub(crate) posted: bool,
 }
 
 /// The right to call the provider's token endpoint for a grant.
@@ -287,6 +289,7 @@ mod tests {
                 authorized_party: None,
                 auth_time: None,
                 nonce: Some(nonce.into()),
+                posted: false,
             })
         };
         let nonce = |record: &Record, expected: &str| {

@@ -131,6 +131,12 @@ impl IdToken {
         party.or_else(|| audiences.first().map(String::as_str)).unwrap_or_default()
     }
 
+    /// Whether the token was issued to `client_id` for itself, and what came with it with it.
+    pub(crate) fn is_own_of(&self, client_id: &str) -> bool {
+        let named = self.checked.audiences.iter().any(|audience| audience == client_id);
+        named && self.issued_to() == client_id
+    }
+
     /// Everything the token states, in its order.
     ///
     /// # Security
@@ -174,6 +180,7 @@ impl IdToken {
             authorized_party: self.checked.authorized_party.clone(),
             auth_time: self.auth_time(),
             nonce: self.claims.text("nonce").map(Secret::from),
+            posted: self.checked.delivery == Delivery::Application,
         }
     }
 }
@@ -184,6 +191,7 @@ struct Checked {
     subject: Subject,
     audiences: Vec<String>,
     authorized_party: Option<String>,
+    delivery: Delivery,
 }
 
 impl Checked {
@@ -197,7 +205,7 @@ impl Checked {
         let subject = check_subject(claims)?;
         check_validity(claims, expected)?;
         check_age(claims, expected)?;
-        Ok(Self { subject, audiences, authorized_party })
+        Ok(Self { subject, audiences, authorized_party, delivery: expected.delivery })
     }
 }
 

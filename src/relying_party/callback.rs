@@ -23,6 +23,7 @@ use crate::oauth::jws::{JwsError, Keys};
 use crate::oauth::token::{self, TokenResponse};
 use crate::oauth::userinfo;
 use crate::pending_login::{HandOver, Landing, PendingLogin};
+use crate::principal::Subject;
 use crate::token::TokenSet;
 use crate::wire;
 
@@ -163,7 +164,7 @@ impl RelyingParty {
         let answer = http_client::send(self.http_client()?, request).await?;
         let TokenResponse { tokens } = TokenResponse::parse(&answer, self.now())?;
         let id_token = self.verify_id_token(callback, &tokens).await?;
-        let userinfo = self.userinfo(metadata, &tokens, &id_token).await?;
+        let userinfo = self.userinfo(metadata, &tokens, id_token.subject()).await?;
         Ok(Proof { tokens, id_token, userinfo })
     }
 
@@ -238,7 +239,7 @@ impl RelyingParty {
         &self,
         metadata: &Metadata,
         tokens: &TokenSet,
-        id_token: &IdToken,
+        subject: &Subject,
     ) -> Result<Option<Object>, Error> {
         let (Some(endpoint), Some(access_token)) =
             (&metadata.endpoints.userinfo, &tokens.access_token)
@@ -247,7 +248,7 @@ impl RelyingParty {
         };
         let request = userinfo::request(endpoint, access_token)?;
         let answer = http_client::send(self.http_client()?, request).await?;
-        let expected = userinfo::Expected { subject: id_token.subject(), signed: None };
+        let expected = userinfo::Expected { subject, signed: None };
         Ok(Some(userinfo::parse(&answer, &expected)?))
     }
 }

@@ -31,11 +31,13 @@ impl RelyingParty {
             id_token::verify(token.expose(), keys, algorithms, &expected)
         });
         let id_token = verified.await?;
-        let userinfo = self.userinfo(&metadata, &tokens, &id_token).await?;
+        let userinfo = self.userinfo(&metadata, &tokens, id_token.subject()).await?;
         // Nothing shows then that both tokens are about the same user.
         if tokens.access_token.is_some() && userinfo.is_none() && !vouches(&id_token) {
             return Err(Kind::StrayAccessToken.into());
         }
+        // Only who a refresh token was issued to can use it.
+        tokens.refresh_token.take_if(|_| !id_token.is_own_of(&provider.settings.client_id));
         tokens.expires_at = end(&tokens, &id_token);
         let sign_in = SignIn {
             provider,

@@ -95,6 +95,8 @@ struct StoredOriginal {
     auth_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    posted: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -176,6 +178,7 @@ impl From<&Original> for StoredOriginal {
             authorized_party: original.authorized_party.clone(),
             auth_time: original.auth_time.map(Timestamp::as_unix),
             nonce: original.nonce.as_ref().map(|nonce| nonce.expose().clone()),
+            posted: original.posted,
         }
     }
 }
@@ -188,6 +191,7 @@ impl StoredOriginal {
             authorized_party: self.authorized_party,
             auth_time: self.auth_time.map(Timestamp::from_unix),
             nonce: self.nonce.map(Secret::new),
+            posted: self.posted,
         }
     }
 }
@@ -279,6 +283,7 @@ mod tests {
                     authorized_party: Some("web".to_owned()),
                     auth_time: Some(Timestamp::from_unix(1_759_999_999)),
                     nonce: Some("nonce".into()),
+                    posted: false,
                 }),
                 tokens: Arc::new(TokenSet {
                     access_token: Some("at".into()),
@@ -324,6 +329,18 @@ mod tests {
 
         let read = read(&written).unwrap();
         assert_eq!(*write(&read), *written);
+    }
+
+    #[test]
+    fn a_refresh_token_that_was_posted_is_known_for_one() {
+        for posted in [true, false] {
+            let mut record = record();
+            record.grant.original.as_mut().unwrap().posted = posted;
+
+            let read = read(&write(&record)).unwrap();
+
+            assert_eq!(read.grant.original.unwrap().posted, posted);
+        }
     }
 
     #[test]

@@ -90,3 +90,26 @@ async fn t_52_a_posted_token_is_judged_by_the_application_that_it_was_issued_to(
         assert_eq!(answer.status, expected, "{allowed} {claims:?}");
     }
 }
+
+#[tokio::test]
+async fn t_52_a_refresh_token_that_was_issued_to_another_application_is_not_kept() {
+    for (aud, azp, kept) in [
+        ("web", None, true),
+        ("web", Some("web"), true),
+        ("web", Some("phone-app"), false),
+        ("phone-app", None, false),
+        ("phone-app", Some("web"), false),
+    ] {
+        let story = Story::with_provider(|provider| provider.trusted_audience("phone-app"));
+        story.provider.set(IdToken, "aud", aud);
+        if let Some(party) = azp {
+            story.provider.set(IdToken, "azp", party);
+        }
+        let mut phone = story.phone();
+
+        phone.sign_in(&story.provider, "alice").await;
+
+        let me = phone.get("/.auth/me").await.json();
+        assert_eq!(me[0].get("refresh_token").is_some(), kept, "{aud} {azp:?}");
+    }
+}

@@ -41,6 +41,8 @@ pub(crate) enum NotRefreshed {
     Refused(String),
     /// The provider's authorization policy does not admit the user any more.
     NotAdmitted,
+    /// The refresh token was posted, and nothing shows that what came for it is this user's.
+    Stray,
     /// Something failed. The old tokens are kept.
     Failed(Error),
 }
@@ -254,6 +256,9 @@ impl NotRefreshed {
             Self::NoRefreshToken => "the provider issued no refresh token".to_owned(),
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
             Self::NotAdmitted => "the authorization policy does not admit the user".to_owned(),
+            Self::Stray => {
+                "neither an ID token nor userinfo shows whose the posted refresh token is".to_owned()
+            }
             Self::Failed(error) => error.chain(),
         }
     }
@@ -266,7 +271,7 @@ impl NotRefreshed {
                 "ask for one at sign-in: the scope offline_access, or the login parameter \
                  access_type=offline"
             }
-            Self::Refused(_) => "only a new sign-in helps",
+            Self::Refused(_) | Self::Stray => "only a new sign-in helps",
             Self::NotAdmitted => "the user or the policy has to be changed",
             Self::Failed(error) => match error.fault() {
                 Fault::Setup => "correct the client's settings, here or at the provider",

@@ -13,6 +13,7 @@ use crate::http_client;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::id_token::{IdToken, IdTokenError, refreshed};
 use crate::oauth::token::{self, TokenError, TokenResponse};
+use crate::principal::Subject;
 use crate::provider::Stated;
 use crate::record::{Grant, Record};
 use crate::token::TokenSet;
@@ -65,6 +66,13 @@ impl RelyingParty {
         if !id_token.as_ref().is_none_or(admits) {
             return Err(NotRefreshed::NotAdmitted);
         }
+        let mut original = earlier.original.clone();
+        if let Some(original) = original.as_mut().filter(|original| original.posted) {
+            if id_token.is_none() {
+                self.check_owner(metadata, &tokens, &original.subject).await?;
+            }
+            original.posted = false;
+        }
         let stated = id_token.as_ref().map(|id_token| {
             let told = earlier.identity.claims.get(earlier.told_from..).unwrap_or_default();
             let subject = id_token.subject().as_str();
@@ -86,8 +94,24 @@ impl RelyingParty {
             tokens: Arc::new(tokens),
             identity,
             told_from,
-            original: earlier.original.clone(),
+            original,
         })
+    }
+
+    /// Asks the provider whose the tokens are that came for a refresh token of unknown origin, if no
+    /// ID token says so: who posts somebody else's must not be told theirs for it.
+    async fn check_owner(
+        &self,
+        metadata: &Metadata,
+        tokens: &TokenSet,
+        subject: &Subject,
+    ) -> Result<(), NotRefreshed> {
+        match self.userinfo(metadata, tokens, subject).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(NotRefreshed::Stray),
+            Err(error) if error.is_about_a_token() => Err(NotRefreshed::Stray),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Checks an ID token that came with a refresh (OpenID Connect Core §12.2). None need come, and

@@ -210,6 +210,7 @@ mod tests {
             provider_sid: None,
             authentication: Authentication::default(),
             token_generation: None,
+            followed: None,
         }
     }
 

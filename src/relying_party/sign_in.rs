@@ -129,6 +129,7 @@ impl RelyingParty {
             provider_sid: proof.id_token.sid().map(str::to_owned),
             authentication: authentication(&proof.id_token),
             token_generation: None,
+            followed: None,
         })
     }
 

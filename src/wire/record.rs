@@ -12,7 +12,7 @@ use crate::principal::{Identity, Issuer, Subject};
 use crate::record::{Grant, Lease, Original, Record};
 use crate::seal::{KeyRing, Purpose, RandomError};
 use crate::secret::Secret;
-use crate::session::{Authentication, Session, SessionId, UserKey};
+use crate::session::{Authentication, Followed, Session, SessionId, UserKey};
 use crate::token::{Plaintext, TokenSet};
 
 /// Seals `record` for the user of `key`.
@@ -117,6 +117,14 @@ struct StoredSession {
     amr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_generation: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    followed: Option<StoredFollowed>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct StoredFollowed {
+    generation: u64,
+    at: i64,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -238,6 +246,10 @@ impl From<&Session> for StoredSession {
             acr: session.authentication.context.clone(),
             amr: session.authentication.methods.clone(),
             token_generation: session.token_generation,
+            followed: session.followed.map(|Followed { generation, at }| StoredFollowed {
+                generation,
+                at: at.as_unix(),
+            }),
         }
     }
 }
@@ -257,6 +269,10 @@ impl From<StoredSession> for Session {
                 methods: stored.amr,
             },
             token_generation: stored.token_generation,
+            followed: stored.followed.map(|StoredFollowed { generation, at }| Followed {
+                generation,
+                at: Timestamp::from_unix(at),
+            }),
         }
     }
 }
@@ -314,6 +330,7 @@ mod tests {
                     methods: vec!["pwd".to_owned(), "otp".to_owned()],
                 },
                 token_generation: None,
+                followed: None,
             }],
             lease: Some(Lease { holder: [6; 16], fence: 2, beat: 9 }),
         }
@@ -341,6 +358,20 @@ mod tests {
 
             assert_eq!(read.grant.original.unwrap().posted, posted);
         }
+    }
+
+    #[test]
+    fn the_session_token_before_the_newest_is_remembered() {
+        let mut record = record();
+        let session = record.sessions.first_mut().unwrap();
+        session.note_token(4, Timestamp::from_unix(1_760_000_001));
+        session.note_token(6, Timestamp::from_unix(1_760_000_002));
+        let followed = session.followed;
+
+        let read = read(&write(&record)).unwrap();
+
+        assert!(followed.is_some());
+        assert_eq!(read.sessions.first().unwrap().followed, followed);
     }
 
     #[test]

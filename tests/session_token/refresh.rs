@@ -300,3 +300,23 @@ async fn a_posted_refresh_token_is_shown_to_be_the_users_own_once() {
     assert_eq!(phone.refresh().await.status, 200);
     assert_eq!(story.provider.take_asked(), [Token]);
 }
+
+#[tokio::test]
+async fn t_85_under_strict_rotation_only_the_token_before_the_newest_has_its_minute() {
+    let (story, mut phone) = signed_in_with(|config| config.strict_rotation(true)).await;
+    let oldest = phone.clone();
+    story.clock.advance(HOUR / 4);
+    phone.refresh().await;
+    let before = phone.clone();
+    story.clock.advance(HOUR / 4);
+    phone.refresh().await;
+
+    assert_eq!(oldest.get("/").await.sub_status(), "401.83");
+    assert_eq!(oldest.get("/.auth/refresh").await.sub_status(), "401.83");
+    assert_eq!(before.user().await.as_deref(), Some("alice"));
+    story.clock.advance(50 * SECOND);
+    assert_eq!(before.clone().refresh().await.status, 200);
+    story.clock.advance(10 * SECOND);
+    assert_eq!(before.get("/").await.sub_status(), "401.83", "its use does not lengthen it");
+    assert_eq!(phone.user().await.as_deref(), Some("alice"));
+}

@@ -222,7 +222,7 @@ impl RelyingParty {
         let expiry = match credential {
             Credential::Cookie(_) => settings.expiry(now, tokens_expire_at),
             Credential::SessionToken(_) => {
-                session.token_generation = Some(generation);
+                session.note_token(generation, now);
                 // Earlier tokens are good until their own end.
                 settings.token_expiry(now, tokens_expire_at).max(session.expires_at)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::records::{Change, Records};
-use super::{Provider, RelyingParty};
+use super::{Provider, RelyingParty, redeem};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::oauth::id_token::IdToken;
@@ -118,7 +118,11 @@ impl RelyingParty {
         let (now, settings) = (self.now(), &self.settings().session);
         let expires_at = match sign_in.hand_over {
             HandOver::Cookie => settings.expiry(now, proof.tokens.expires_at),
-            _ => settings.token_expiry(now, proof.tokens.expires_at),
+            // The session of a code that nobody redeems.
+            HandOver::Code(_) => now.after(redeem::LIFETIME),
+            HandOver::Fragment | HandOver::Message(_) => {
+                settings.token_expiry(now, proof.tokens.expires_at)
+            }
         };
         Ok(Session {
             id: SessionId::new(random()?),

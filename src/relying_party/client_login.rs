@@ -23,7 +23,9 @@ impl RelyingParty {
     ) -> Result<LoginResult, Error> {
         let metadata = self.metadata(provider).await?;
         let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
+        let audiences = provider.settings.posted_audiences();
         let expected = Expected {
+            trusted_audiences: &audiences,
             delivery: Delivery::Application,
             ..self.expected(provider, &metadata, &tokens)
         };

@@ -113,3 +113,26 @@ async fn t_52_a_refresh_token_that_was_issued_to_another_application_is_not_kept
         assert_eq!(me[0].get("refresh_token").is_some(), kept, "{aud} {azp:?}");
     }
 }
+
+#[tokio::test]
+async fn a_token_for_an_audience_of_bearer_tokens_signs_in_too() {
+    for (audience, party, expected) in [
+        ("api://orders", None, 200),
+        ("api://orders", Some("web"), 200),
+        ("phone-app", Some("api://orders"), 200),
+        ("api://orders", Some("another-app"), 401),
+        ("another-app", None, 401),
+    ] {
+        let story = Story::with_provider(|provider| {
+            provider.trusted_audience("phone-app").accept_bearer_tokens(["api://orders"])
+        });
+        story.provider.set(IdToken, "aud", audience);
+        if let Some(party) = party {
+            story.provider.set(IdToken, "azp", party);
+        }
+
+        let answer = post(&story, &story.provider.hand_out("alice")).await;
+
+        assert_eq!(answer.status, expected, "{audience} {party:?}");
+    }
+}

@@ -45,6 +45,8 @@ pub(crate) struct Original {
     pub(crate) authorized_party: Option<String>,
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) nonce: Option<Secret<String>>,
+    /// An application brought it, and a refresh token maybe; nothing has shown yet whose that is.
+    pub(crate) posted: bool,
 }
 
 /// The right to call the provider's token endpoint for a grant.
@@ -115,7 +117,7 @@ impl Record {
             tokens.refresh_token = earlier.tokens.refresh_token.clone();
             self.grant.original = earlier.original;
         }
-        if tokens.access_token.is_none() {
+        if tokens.access_token.is_none() && earlier.tokens.access_token.is_some() {
             tokens.access_token = earlier.tokens.access_token.clone();
             tokens.expires_at = earlier.tokens.expires_at;
             tokens.scope = earlier.tokens.scope.clone();
@@ -226,6 +228,7 @@ mod tests {
             provider_sid: None,
             authentication: Authentication::default(),
             token_generation: None,
+            followed: None,
         }
     }
 
@@ -331,6 +334,7 @@ mod tests {
                 authorized_party: None,
                 auth_time: None,
                 nonce: Some(nonce.into()),
+                posted: false,
             })
         };
         let nonce = |record: &Record, expected: &str| {

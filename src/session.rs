@@ -74,14 +74,34 @@ pub(crate) struct Session {
     /// The generation in the newest of its session tokens; none if it has had none yet, or has a
     /// cookie.
     pub(crate) token_generation: Option<u64>,
+    /// The session token before that.
+    pub(crate) followed: Option<Followed>,
+}
+
+/// A session token that a newer one has followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Followed {
+    pub(crate) generation: u64,
+    pub(crate) at: Timestamp,
 }
 
 impl Session {
     /// Whether a session token with `generation` has been followed by a newer one, and not just now:
     /// a client whose calls run side by side refreshes with one and still sends the other.
     pub(crate) fn has_superseded(&self, generation: u64, now: Timestamp) -> bool {
+        let just_now = |followed: Followed| {
+            followed.generation == generation && now < followed.at.after(OVERLAP)
+        };
         self.token_generation.is_some_and(|newest| generation < newest)
-            && now >= self.renewed_at.after(OVERLAP)
+            && !self.followed.is_some_and(just_now)
+    }
+
+    /// Notes that the session has been given a token with `generation`.
+    pub(crate) fn note_token(&mut self, generation: u64, now: Timestamp) {
+        let before = self.token_generation.replace(generation);
+        if let Some(before) = before.filter(|before| *before != generation) {
+            self.followed = Some(Followed { generation: before, at: now });
+        }
     }
 }
 
@@ -115,24 +135,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_superseded_a_minute_after_a_newer_one_was_issued() {
-        let renewed = Timestamp::from_unix(1_000);
-        let session = |token_generation| Session {
+    fn a_token_is_superseded_a_minute_after_the_next_was_issued_or_when_the_one_after_that_is() {
+        let at = Timestamp::from_unix;
+        let mut session = Session {
             id: SessionId::new([1; 16]),
-            created_at: Timestamp::from_unix(0),
-            renewed_at: renewed,
-            expires_at: Timestamp::from_unix(9_000),
+            created_at: at(0),
+            renewed_at: at(0),
+            expires_at: at(9_000),
             device: None,
             provider_sid: None,
             authentication: Authentication::default(),
-            token_generation,
+            token_generation: None,
+            followed: None,
         };
-        let late = Timestamp::from_unix(1_060);
+        assert!(!session.has_superseded(2, at(1_000)));
+        session.note_token(2, at(1_000));
+        session.note_token(4, at(2_000));
+        session.note_token(4, at(2_050));
 
-        assert!(session(Some(5)).has_superseded(4, late));
-        assert!(!session(Some(5)).has_superseded(4, Timestamp::from_unix(1_059)));
-        assert!(!session(Some(5)).has_superseded(5, late));
-        assert!(!session(Some(5)).has_superseded(6, late));
-        assert!(!session(None).has_superseded(4, late));
+        assert!(session.has_superseded(1, at(2_000)));
+        assert!(!session.has_superseded(2, at(2_059)));
+        assert!(session.has_superseded(2, at(2_060)), "the same token again lengthens nothing");
+        assert!(!session.has_superseded(4, at(2_060)));
+        assert!(!session.has_superseded(5, at(2_060)));
+
+        session.note_token(5, at(2_010));
+        assert!(session.has_superseded(2, at(2_010)));
+        assert!(session.has_superseded(3, at(2_010)), "no token of this session");
+        assert!(!session.has_superseded(4, at(2_010)));
     }
 }

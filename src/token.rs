@@ -23,7 +23,8 @@ pub struct TokenSet {
     pub id_token: Option<Secret<String>>,
     /// What a fresh access token is obtained with, without the user.
     pub refresh_token: Option<Secret<String>>,
-    /// When the access token expires; absent if the provider did not say.
+    /// When the access token expires; absent if the provider did not say. What an application posted
+    /// expires with its ID token at the latest, or with that if it came without an access token.
     pub expires_at: Option<Timestamp>,
     /// What the access token was granted for; absent if the provider did not say.
     pub scope: Option<String>,

@@ -13,6 +13,8 @@ mod app_code;
 mod client_login;
 #[path = "session_token/keys.rs"]
 mod keys;
+#[path = "session_token/posted_tokens.rs"]
+mod posted_tokens;
 #[path = "session_token/refresh.rs"]
 mod refresh;
 mod support;

@@ -140,6 +140,20 @@ impl IdToken {
         &self.checked.subject
     }
 
+    /// The client that the token was issued to: its `azp`, or else `appid`, or else its audience, of
+    /// which it has only one then.
+    pub(crate) fn issued_to(&self) -> &str {
+        let Checked { authorized_party, audiences, .. } = &self.checked;
+        let party = authorized_party.as_deref().or_else(|| self.claims.text("appid"));
+        party.or_else(|| audiences.first().map(String::as_str)).unwrap_or_default()
+    }
+
+    /// Whether the token was issued to `client_id` for itself, and what came with it with it.
+    pub(crate) fn is_own_of(&self, client_id: &str) -> bool {
+        let named = self.checked.audiences.iter().any(|audience| audience == client_id);
+        named && self.issued_to() == client_id
+    }
+
     /// Everything the token states, in its order.
     ///
     /// # Security
@@ -183,6 +197,7 @@ impl IdToken {
             authorized_party: self.checked.authorized_party.clone(),
             auth_time: self.auth_time(),
             nonce: self.claims.text("nonce").map(Secret::from),
+            posted: self.checked.delivery == Delivery::Application,
         }
     }
 }
@@ -193,18 +208,37 @@ struct Checked {
     subject: Subject,
     audiences: Vec<String>,
     authorized_party: Option<String>,
+    delivery: Delivery,
 }
 
 impl Checked {
     fn read(claims: &Object, expected: &Expected<'_>) -> Result<Self, IdTokenError> {
         expected.check_issuer(claims)?;
+        check_purpose(claims, expected)?;
         let audiences = check_audiences(claims, expected)?;
         let authorized_party = check_authorized_party(claims, &audiences, expected)?;
         let subject = check_subject(claims)?;
         check_validity(claims, expected)?;
         check_age(claims, expected)?;
-        Ok(Self { subject, audiences, authorized_party })
+        Ok(Self { subject, audiences, authorized_party, delivery: expected.delivery })
     }
+}
+
+/// Providers sign more than ID tokens, and not all of it has a type.
+fn check_purpose(claims: &Object, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+    if claims.get("events").is_some() {
+        return Err(IdTokenError::Event);
+    }
+    if expected.delivery != Delivery::Application {
+        return Ok(());
+    }
+    if claims.get("cnf").is_some() {
+        return Err(IdTokenError::SenderConstrained);
+    }
+    // Entra's first version says so what others say in `azp`.
+    let ours = |party: &Value| party.as_str().is_some_and(|party| expected.is_addressee(party));
+    let for_us = claims.get("appid").is_none_or(ours);
+    if for_us { Ok(()) } else { Err(IdTokenError::AuthorizedPartyMismatch) }
 }
 
 fn check_audiences(claims: &Object, expected: &Expected<'_>) -> Result<Vec<String>, IdTokenError> {

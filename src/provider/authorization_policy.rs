@@ -37,7 +37,8 @@ impl AuthorizationPolicy {
 
     /// The client ids of the applications that tokens may have been issued to
     /// (`allowedApplications`), by the claims `azp` and `appid`; of both, if a token has both. Somebody
-    /// who signs in here does so by our own client id: list it if people shall.
+    /// who signs in here does so by our own client id: list it if people shall. Who posts an ID token
+    /// does so by the client id that it was issued to: its audience, if it has neither claim.
     pub fn allowed_applications<S: Into<String>>(
         mut self,
         client_ids: impl IntoIterator<Item = S>,
@@ -66,19 +67,22 @@ impl AuthorizationPolicy {
 
     /// Whether the holder of a token that states `claims` may come in.
     pub(crate) fn admits_token(&self, claims: &Object) -> bool {
-        let parties: Vec<_> = ["azp", "appid"].iter().filter_map(|name| claims.get(name)).collect();
-        let allowed =
-            |party: &&Value| party.as_str().is_some_and(|id| is_in(id, &self.applications));
-        let by_application =
-            self.applications.is_empty() || (!parties.is_empty() && parties.iter().all(allowed));
+        let by_application = self.applications.is_empty()
+            || (parties(claims).next().is_some() && self.admits_parties(claims));
         by_application && self.admits_principal(claims)
     }
 
-    /// Whether somebody may come in who signs in to us, the application `client_id`, and of whom the
-    /// provider states `claims`.
+    /// Whether somebody may come in who signed in to the application `client_id`, and of whom the
+    /// provider states `claims`. That is our own, unless another application brings its user's token.
     pub(crate) fn admits_sign_in(&self, client_id: &str, claims: &Object) -> bool {
-        let by_application = self.applications.is_empty() || is_in(client_id, &self.applications);
+        let by_application = self.applications.is_empty()
+            || (is_in(client_id, &self.applications) && self.admits_parties(claims));
         by_application && self.admits_principal(claims)
+    }
+
+    fn admits_parties(&self, claims: &Object) -> bool {
+        parties(claims)
+            .all(|party| party.as_str().is_some_and(|id| is_in(id, &self.applications)))
     }
 
     fn admits_principal(&self, claims: &Object) -> bool {
@@ -91,6 +95,11 @@ impl AuthorizationPolicy {
         identity.is_some_and(|id| is_in(id, &self.identities))
             || groups.any(|group| is_in(group, &self.groups))
     }
+}
+
+/// Whom a token says that it was issued to.
+fn parties(claims: &Object) -> impl Iterator<Item = &Value> {
+    ["azp", "appid"].into_iter().filter_map(|name| claims.get(name))
 }
 
 fn is_in(value: &str, list: &[String]) -> bool {
@@ -135,6 +144,7 @@ mod tests {
         }
         assert!(policy.admits_sign_in("app", &claims("{}")));
         assert!(!policy.admits_sign_in("other", &claims(r#"{"azp":"app"}"#)));
+        assert!(!policy.admits_sign_in("app", &claims(r#"{"appid":"other"}"#)));
     }
 
     #[test]

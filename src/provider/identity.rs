@@ -70,8 +70,8 @@ impl OpenIdConnect {
     }
 
     /// Checks whether the authorization policy admits who signs in with this ID token.
-    pub(crate) fn check_policy(&self, id_token: &Object) -> Result<(), NotAdmitted> {
-        let admitted = self.policy.admits_sign_in(&self.registration.client_id, id_token);
+    pub(crate) fn check_policy(&self, id_token: &IdToken) -> Result<(), NotAdmitted> {
+        let admitted = self.policy.admits_sign_in(id_token.issued_to(), id_token.claims());
         if admitted { Ok(()) } else { Err(NotAdmitted::Policy) }
     }
 

@@ -276,7 +276,9 @@ impl OpenIdConnect {
 
     /// Takes the provider's tokens in `Authorization: Bearer` for a proof of who asks: access tokens
     /// and ID tokens that are for one of `audiences` (Azure's `allowedAudiences`) or for our client
-    /// id. Unless set, `Authorization` is the application's business.
+    /// id. Unless set, `Authorization` is the application's business. An ID token that an application
+    /// posts to `/.auth/login/<name>` may be for them too, as for a [trusted
+    /// audience](Self::trusted_audience).
     ///
     /// Such a request has the identity headers that a session's has, and no token headers. A token
     /// is good until its `exp` and the [clock skew](Self::clock_skew), and as long as its key is
@@ -326,6 +328,12 @@ impl OpenIdConnect {
     pub fn id_tokens_signed_with_client_secret(mut self) -> Self {
         self.id_tokens_signed_with_secret = true;
         self
+    }
+
+    /// Whom an ID token that an application posts may be for besides us.
+    pub(crate) fn posted_audiences(&self) -> Vec<String> {
+        let bearer = self.bearer_audiences.iter().flatten();
+        self.trusted_audiences.iter().chain(bearer).cloned().collect()
     }
 
     /// The secret that ID tokens are signed with; `None` if that is done with published keys.

@@ -97,7 +97,6 @@ impl RelyingParty {
             subject: Subject::new(&profile.subject),
             stated: profile.stated(&provider.id),
             original: None,
-            id_token_expires_at: None,
             provider_sid: None,
             authentication: Authentication::default(),
         })

@@ -47,7 +47,6 @@ impl RelyingParty {
             subject,
             stated: profile.stated(&provider.id),
             original: None,
-            id_token_expires_at: None,
             provider_sid: None,
             authentication: Authentication::default(),
         })

@@ -90,12 +90,16 @@ impl RelyingParty {
     pub(super) async fn prove_by_brought(
         &self,
         op: OpenIdProvider<'_>,
-        tokens: TokenSet,
+        mut tokens: TokenSet,
     ) -> Result<Proof, Error> {
         let token = tokens.id_token.as_ref().ok_or(Kind::NoIdToken)?;
         let authors = self.authors(op, token)?;
-        let expected =
-            Expected { delivery: Delivery::Application, ..self.expected(op, &authors, &tokens) };
+        let audiences = op.settings.posted_audiences();
+        let expected = Expected {
+            trusted_audiences: &audiences,
+            delivery: Delivery::Application,
+            ..self.expected(op, &authors, &tokens)
+        };
         let verified = self.verified(Sender::Anybody, op, &authors.issuer, |keys, algorithms| {
             id_token::verify(token.expose(), keys, algorithms, &expected)
         });
@@ -106,6 +110,10 @@ impl RelyingParty {
         if tokens.access_token.is_some() && !vouches {
             return Err(Kind::StrayAccessToken.into());
         }
+        // Only who a refresh token was issued to can use it.
+        let client_id = &op.settings.registration.client_id;
+        tokens.refresh_token.take_if(|_| !id_token.is_own_of(client_id));
+        tokens.expires_at = brought_until(&tokens, &id_token);
         self.proof(op, &id_token, None, tokens).await
     }
 
@@ -118,7 +126,7 @@ impl RelyingParty {
         tokens: TokenSet,
     ) -> Result<Proof, Error> {
         let OpenIdProvider { provider, settings, .. } = op;
-        settings.check_policy(id_token.claims())?;
+        settings.check_policy(id_token)?;
         let subject = settings.subject(id_token.claims()).ok_or(IdTokenError::SubjectInvalid)?;
         let told = self.told(op, user, &tokens, id_token).await?;
         let stated = settings.identity(&provider.id, &subject, id_token.claims(), &told);
@@ -126,7 +134,6 @@ impl RelyingParty {
         let issuer = self.authors(op, token)?.issuer;
         Ok(Proof {
             original: Some(id_token.original()),
-            id_token_expires_at: id_token.expires_at(),
             provider_sid: id_token.sid().map(str::to_owned),
             authentication: authentication(id_token),
             tokens: settings.keep(tokens),
@@ -258,7 +265,7 @@ impl RelyingParty {
             return Ok(None);
         };
         op.settings.admission.check(id_token.claims())?;
-        op.settings.check_policy(id_token.claims())?;
+        op.settings.check_policy(&id_token)?;
         if op.settings.subject(id_token.claims()).as_ref() != Some(&record.subject) {
             return Err(IdTokenError::SubjectChanged.into());
         }
@@ -296,6 +303,13 @@ impl RelyingParty {
             Err(error) => Err(error),
         }
     }
+}
+
+/// How long what an application brings is good for. It only says how long its access token is; nobody
+/// has signed that, and it must not outlast what somebody has.
+fn brought_until(tokens: &TokenSet, id_token: &IdToken) -> Option<Timestamp> {
+    let stated = tokens.expires_at.filter(|_| tokens.access_token.is_some());
+    id_token.expires_at().map(|signed| stated.map_or(signed, |stated| stated.min(signed)))
 }
 
 fn authentication(id_token: &IdToken) -> Authentication {

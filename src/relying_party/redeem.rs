@@ -43,6 +43,7 @@ impl RelyingParty {
     ) -> Result<Option<LoginResult>, Error> {
         let Some(records) = self.records().await? else { return Ok(None) };
         let (user, now) = (code.user, self.now());
+        let settings = &self.settings().session;
         let mut first = None;
         records
             .update(&user, |record| {
@@ -58,6 +59,7 @@ impl RelyingParty {
                     return Change::Keep(Some(record));
                 };
                 session.token_generation = Some(generation);
+                session.expires_at = settings.token_expiry(now, record.grant.tokens.expires_at);
                 let Session { id, created_at, expires_at, .. } = *session;
                 first =
                     Some(SessionHandle { user, session: id, generation, created_at, expires_at });
@@ -72,4 +74,5 @@ impl RelyingParty {
 }
 
 /// How long an application has: as long as it takes to come to the foreground on a slow telephone.
-const LIFETIME: Duration = Duration::from_secs(120);
+/// Its session is no older until then.
+pub(super) const LIFETIME: Duration = Duration::from_secs(120);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::records::{Change, Records};
-use super::{Provider, RelyingParty};
+use super::{Provider, RelyingParty, redeem};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::pending_login::HandOver;
@@ -41,19 +41,9 @@ pub(super) struct Proof {
     pub(super) stated: Stated,
     /// What later ID tokens must repeat; `None` if the provider knows none.
     pub(super) original: Option<Original>,
-    /// When the ID token expires, if there is one.
-    pub(super) id_token_expires_at: Option<Timestamp>,
     /// The provider's own name for its session with the user.
     pub(super) provider_sid: Option<String>,
     pub(super) authentication: Authentication,
-}
-
-impl Proof {
-    /// How long what came is good for: the access token, or the ID token that came alone.
-    fn expires_at(&self) -> Option<Timestamp> {
-        let alone = self.tokens.access_token.is_none();
-        self.tokens.expires_at.or_else(|| self.id_token_expires_at.filter(|_| alone))
-    }
 }
 
 /// What somebody who has signed in gets.
@@ -129,7 +119,11 @@ impl RelyingParty {
         let (now, settings) = (self.now(), &self.settings().session);
         let expires_at = match sign_in.hand_over {
             HandOver::Cookie => settings.expiry(now, proof.tokens.expires_at),
-            _ => settings.token_expiry(now, proof.expires_at()),
+            // The session of a code that nobody redeems.
+            HandOver::Code(_) => now.after(redeem::LIFETIME),
+            HandOver::Fragment | HandOver::Message(_) => {
+                settings.token_expiry(now, proof.tokens.expires_at)
+            }
         };
         Ok(Session {
             id: SessionId::new(random()?),
@@ -140,6 +134,7 @@ impl RelyingParty {
             provider_sid: proof.provider_sid.clone(),
             authentication: proof.authentication.clone(),
             token_generation: None,
+            followed: None,
         })
     }
 

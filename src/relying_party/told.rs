@@ -11,7 +11,7 @@ use crate::oauth::json::Object;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{JwsError, Keys};
 use crate::oauth::userinfo::{self, UserinfoError};
-use crate::principal::Claim;
+use crate::principal::{Claim, Subject};
 use crate::provider::Sources;
 use crate::provider::aad::groups;
 use crate::secret::Secret;
@@ -26,18 +26,19 @@ impl RelyingParty {
         tokens: &TokenSet,
         id_token: &IdToken,
     ) -> Result<Vec<Claim>, Error> {
-        let userinfo = self.userinfo(op, tokens, id_token).await?;
+        let userinfo = self.userinfo(op, tokens, id_token.subject()).await?;
         let sources = Sources { id_token: id_token.claims(), userinfo: userinfo.as_ref(), user };
         let mut told = op.settings.told(&sources);
         told.extend(self.groups(op, tokens, id_token).await);
         Ok(told)
     }
 
-    async fn userinfo(
+    /// What the userinfo endpoint says of `subject`; `None` if it is not asked.
+    pub(super) async fn userinfo(
         &self,
         op: OpenIdProvider<'_>,
         tokens: &TokenSet,
-        id_token: &IdToken,
+        subject: &Subject,
     ) -> Result<Option<Object>, Error> {
         let OpenIdProvider { settings, metadata, .. } = op;
         let (Some(endpoint), Some(access_token)) = (op.userinfo(), &tokens.access_token) else {
@@ -45,7 +46,6 @@ impl RelyingParty {
         };
         let request = userinfo::request(endpoint, access_token)?;
         let answer = http_client::send(self.http_client()?, request).await?;
-        let subject = id_token.subject();
         if !settings.signed_userinfo {
             let expected = userinfo::Expected { subject, signed: None };
             return Ok(Some(userinfo::parse(&answer, &expected)?));

@@ -60,7 +60,7 @@ fn refuse_refresh(
             let sub_status = SubStatus::AuthorizationCheckFailed;
             (StatusCode::FORBIDDEN, sub_status, NOT_ADMITTED)
         }
-        NotRefreshed::Refused(_) => {
+        NotRefreshed::Refused(_) | NotRefreshed::Stray => {
             (StatusCode::FORBIDDEN, SubStatus::RefreshTokenInvalid, REFUSED)
         }
     };

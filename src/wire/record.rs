@@ -12,7 +12,7 @@ use crate::principal::{Identity, Issuer, Subject};
 use crate::record::{Grant, Lease, Original, Record};
 use crate::seal::{KeyRing, Purpose, RandomError};
 use crate::secret::Secret;
-use crate::session::{Authentication, Session, SessionId, UserKey};
+use crate::session::{Authentication, Followed, Session, SessionId, UserKey};
 use crate::token::{Plaintext, TokenSet};
 
 /// Seals `record` for the user of `key`.
@@ -98,6 +98,8 @@ struct StoredOriginal {
     auth_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    posted: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -118,6 +120,14 @@ struct StoredSession {
     amr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_generation: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    followed: Option<StoredFollowed>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct StoredFollowed {
+    generation: u64,
+    at: i64,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -185,6 +195,7 @@ impl StoredOriginal {
             authorized_party: original.authorized_party.clone(),
             auth_time: original.auth_time.map(Timestamp::as_unix),
             nonce: original.nonce.as_ref().map(|nonce| nonce.expose().clone()),
+            posted: original.posted,
         }
     }
 
@@ -195,6 +206,7 @@ impl StoredOriginal {
             authorized_party: self.authorized_party,
             auth_time: self.auth_time.map(Timestamp::from_unix),
             nonce: self.nonce.map(Secret::new),
+            posted: self.posted,
         }
     }
 }
@@ -241,6 +253,10 @@ impl From<&Session> for StoredSession {
             acr: session.authentication.context.clone(),
             amr: session.authentication.methods.clone(),
             token_generation: session.token_generation,
+            followed: session.followed.map(|Followed { generation, at }| StoredFollowed {
+                generation,
+                at: at.as_unix(),
+            }),
         }
     }
 }
@@ -260,6 +276,10 @@ impl From<StoredSession> for Session {
                 methods: stored.amr,
             },
             token_generation: stored.token_generation,
+            followed: stored.followed.map(|StoredFollowed { generation, at }| Followed {
+                generation,
+                at: Timestamp::from_unix(at),
+            }),
         }
     }
 }
@@ -286,6 +306,7 @@ mod tests {
                     authorized_party: Some("web".to_owned()),
                     auth_time: Some(Timestamp::from_unix(1_759_999_999)),
                     nonce: Some("nonce".into()),
+                    posted: false,
                 }),
                 tokens: Arc::new(TokenSet {
                     access_token: Some("at".into()),
@@ -316,6 +337,7 @@ mod tests {
                     methods: vec!["pwd".to_owned(), "otp".to_owned()],
                 },
                 token_generation: None,
+                followed: None,
             }],
             lease: Some(Lease { holder: [6; 16], fence: 2, beat: 9 }),
         }
@@ -341,6 +363,32 @@ mod tests {
 
         assert_eq!(read.subject, Subject::new("object-id"));
         assert_eq!(read.grant.original.unwrap().subject, Subject::new("alice"));
+    }
+
+    #[test]
+    fn a_refresh_token_that_was_posted_is_known_for_one() {
+        for posted in [true, false] {
+            let mut record = record();
+            record.grant.original.as_mut().unwrap().posted = posted;
+
+            let read = read(&write(&record)).unwrap();
+
+            assert_eq!(read.grant.original.unwrap().posted, posted);
+        }
+    }
+
+    #[test]
+    fn the_session_token_before_the_newest_is_remembered() {
+        let mut record = record();
+        let session = record.sessions.first_mut().unwrap();
+        session.note_token(4, Timestamp::from_unix(1_760_000_001));
+        session.note_token(6, Timestamp::from_unix(1_760_000_002));
+        let followed = session.followed;
+
+        let read = read(&write(&record)).unwrap();
+
+        assert!(followed.is_some());
+        assert_eq!(read.sessions.first().unwrap().followed, followed);
     }
 
     #[test]

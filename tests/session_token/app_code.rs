@@ -1,5 +1,7 @@
 //! Installed applications: a code in the fragment of their own scheme, redeemed with the verifier.
 
+use easyauth::clock::Timestamp;
+use easyauth::store::TokenStore;
 use url::Url;
 
 use super::*;
@@ -240,5 +242,24 @@ async fn t_31_a_code_is_no_cookie_and_no_token() {
     for value in [token.clone(), format!("1{token}")] {
         browser.plant("AppServiceAuthSession", &value);
         assert_eq!(browser.user().await, None, "and a token is no cookie");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_not_redeemed_leaves_no_session_behind() {
+    for (redeemed, left) in [(false, 1), (true, 0)] {
+        let mut story = story();
+        let code = code(&mut story, CHALLENGE).await;
+        story.clock.advance(60 * SECOND);
+        if redeemed {
+            let mut phone = story.phone();
+            phone.keep(&redeem(&phone, &code, VERIFIER).await);
+            assert_eq!(phone.claims()["exp"], story.clock.unix() + 3_540, "a whole one");
+        }
+
+        let late = story.clock.unix() + 60 + 72 * 3_600;
+        let swept = story.store.sweep(Timestamp::from_unix(late + 1)).await.unwrap();
+
+        assert_eq!(swept, left, "{redeemed}");
     }
 }

@@ -20,7 +20,7 @@ async fn an_id_token_alone_signs_in_until_it_ends() {
     phone.keep(&answer);
 
     assert_eq!(phone.user().await.as_deref(), Some("alice"));
-    assert_eq!(phone.claims()["exp"], story.clock.unix() + 600);
+    assert_eq!(phone.claims()["exp"], story.clock.unix() + 3_600);
     let me = phone.get("/.auth/me").await.json();
     assert_eq!(me[0]["id_token"], id_token);
     assert_eq!(me[0].get("access_token"), None);

@@ -243,3 +243,80 @@ async fn t_98_after_a_rollback_of_the_store_spent_tokens_are_not_sent() {
     assert_eq!(phone.get("/.auth/refresh").await.sub_status(), "401.70");
     assert_eq!(calls(&story), 0);
 }
+
+#[tokio::test]
+async fn t_52_a_posted_refresh_token_of_somebody_else_brings_none_of_their_tokens() {
+    for (id_token, userinfo, web, expected) in [
+        (false, true, false, 403),
+        (false, false, false, 403),
+        (false, true, true, 403),
+        (false, false, true, 403),
+        (true, true, false, 502),
+    ] {
+        let case = format!("{id_token} {userinfo} {web}");
+        let mut story = Story::new();
+        if !userinfo {
+            story.provider.remove(Metadata, "userinfo_endpoint");
+        }
+        let mut posted = story.provider.hand_out("mallory");
+        posted["refresh_token"] = story.provider.hand_out("bob")["refresh_token"].clone();
+        let mut phone = story.phone();
+        phone.keep(&phone.post(&story.provider, &posted).await);
+        if web {
+            // A sign-in that brings no refresh token does not make it hers.
+            story.provider.remove(Token, "refresh_token");
+            story.sign_in("mallory").await;
+        }
+        if !id_token {
+            story.provider.remove(Token, "id_token");
+        }
+        story.provider.take_asked();
+
+        let answer = match web {
+            true => story.browser.fetch("/.auth/refresh").await,
+            false => phone.get("/.auth/refresh").await,
+        };
+
+        assert_eq!(calls(&story), 1, "{case}");
+        assert_eq!(answer.status, expected, "{case} {answer:?}");
+        let me = phone.get("/.auth/me").await;
+        assert!(!me.text().contains("-bob"), "{case} {me:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_posted_refresh_token_is_shown_to_be_the_users_own_once() {
+    let (story, mut phone) = signed_in().await;
+    story.provider.remove(Token, "id_token");
+    assert_eq!(phone.refresh().await.status, 200);
+    assert_eq!(story.provider.take_asked(), [Token, Userinfo]);
+    assert_eq!(phone.refresh().await.status, 200);
+    assert_eq!(story.provider.take_asked(), [Token], "then it is known");
+
+    let (story, mut phone) = signed_in().await;
+    assert_eq!(phone.refresh().await.status, 200);
+    assert_eq!(story.provider.take_asked(), [Token], "an ID token shows it");
+    story.provider.remove(Token, "id_token");
+    assert_eq!(phone.refresh().await.status, 200);
+    assert_eq!(story.provider.take_asked(), [Token]);
+}
+
+#[tokio::test]
+async fn t_85_under_strict_rotation_only_the_token_before_the_newest_has_its_minute() {
+    let (story, mut phone) = signed_in_with(|config| config.strict_rotation(true)).await;
+    let oldest = phone.clone();
+    story.clock.advance(HOUR / 4);
+    phone.refresh().await;
+    let before = phone.clone();
+    story.clock.advance(HOUR / 4);
+    phone.refresh().await;
+
+    assert_eq!(oldest.get("/").await.sub_status(), "401.83");
+    assert_eq!(oldest.get("/.auth/refresh").await.sub_status(), "401.83");
+    assert_eq!(before.user().await.as_deref(), Some("alice"));
+    story.clock.advance(50 * SECOND);
+    assert_eq!(before.clone().refresh().await.status, 200);
+    story.clock.advance(10 * SECOND);
+    assert_eq!(before.get("/").await.sub_status(), "401.83", "its use does not lengthen it");
+    assert_eq!(phone.user().await.as_deref(), Some("alice"));
+}

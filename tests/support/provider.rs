@@ -540,7 +540,7 @@ impl FakeProvider {
             "iss": self.issuer,
             "sub": grant.user,
             "aud": CLIENT_ID,
-            "exp": now + 600,
+            "exp": now + 3_600,
             "iat": now,
             "auth_time": grant.signed_in_at,
             "name": capitalised(&grant.user),

@@ -32,8 +32,8 @@ pub(crate) enum IdTokenError {
     /// After a refresh, `azp` is not the login's.
     #[error("`azp` differs from the login's")]
     AuthorizedPartyChanged,
-    /// `azp` is not our client id.
-    #[error("`azp` is not our client id")]
+    /// `azp`, or `appid` of a token that an application brings, is not our client id.
+    #[error("`azp` or `appid` is not our client id")]
     AuthorizedPartyMismatch,
     /// There are several audiences and no `azp`.
     #[error("`azp` is missing though `aud` has several values")]
@@ -47,6 +47,9 @@ pub(crate) enum IdTokenError {
     /// `acr` is missing or not one of those asked for.
     #[error("`acr` is none of the values asked for")]
     ContextNotAccepted,
+    /// The token is for another purpose: a logout token or another event (RFC 8417 §2.2).
+    #[error("it tells of an event (`events`), and is no ID token")]
+    Event,
     /// The token is past its `exp`.
     #[error("`exp` is in the past: compare the clocks")]
     Expired,
@@ -74,6 +77,10 @@ pub(crate) enum IdTokenError {
     /// `nbf` lies in the future.
     #[error("`nbf` is in the future: compare the clocks")]
     NotYetValid,
+    /// An application brings a token that is bound to a key (`cnf`: RFC 8705 §3, RFC 9449 §6), as no
+    /// ID token is.
+    #[error("it is bound to a key (`cnf`), and is no ID token")]
+    SenderConstrained,
     /// The token is not what the provider signed.
     #[error(transparent)]
     Signature(#[from] JwsError),

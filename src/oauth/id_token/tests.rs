@@ -642,3 +642,26 @@ fn t_52_an_application_brings_tokens_for_us_or_for_a_trusted_audience() {
         assert_eq!(bench.verify(&claims, &brought).is_ok(), by_application, "{claims}");
     }
 }
+
+#[test]
+fn t_52_a_logout_token_is_no_id_token_and_an_access_token_is_none_that_an_application_brings() {
+    use IdTokenError as E;
+    let bench = Bench::new(Algorithm::Es256);
+    let login = Expected { nonce: None, ..bench.expected() };
+    let brought = Expected { delivery: Delivery::Application, ..login };
+    for (claim, value, at_login, by_application) in [
+        ("events", json!({}), Some(E::Event), Some(E::Event)),
+        ("events", json!(null), Some(E::Event), Some(E::Event)),
+        ("cnf", json!({"jkt": "x"}), None, Some(E::SenderConstrained)),
+        ("appid", json!("client"), None, None),
+        ("appid", json!("other"), None, Some(E::AuthorizedPartyMismatch)),
+        ("appid", json!(["client"]), None, Some(E::AuthorizedPartyMismatch)),
+    ] {
+        let claims = claims_with(claim, Some(value));
+        assert_eq!(bench.verify(&claims, &login).err(), at_login, "{claims}");
+        assert_eq!(bench.verify(&claims, &brought).err(), by_application, "{claims}");
+    }
+    let original = bench.verify(&claims(), &bench.expected()).unwrap().original();
+    let refreshed = bench.refresh(&claims_with("events", Some(json!({}))), &original);
+    assert_eq!(refreshed.unwrap_err(), E::Event);
+}

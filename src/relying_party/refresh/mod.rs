@@ -46,6 +46,8 @@ pub(crate) enum NotRefreshed {
     Refused(String),
     /// The provider's authorization policy does not admit the user any more.
     NotAdmitted(NotAdmitted),
+    /// The refresh token was posted, and nothing shows that what came for it is this user's.
+    Stray,
     /// Something failed. The old tokens are kept.
     Failed(Error),
 }
@@ -225,7 +227,7 @@ impl RelyingParty {
         let expiry = match credential {
             Credential::Cookie(_) => settings.expiry(now, tokens_expire_at),
             Credential::SessionToken(_) => {
-                session.token_generation = Some(generation);
+                session.note_token(generation, now);
                 // Earlier tokens are good until their own end.
                 settings.token_expiry(now, tokens_expire_at).max(session.expires_at)
             }
@@ -261,6 +263,9 @@ impl NotRefreshed {
             Self::NoProvider => "the provider is no longer configured".to_owned(),
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
             Self::NotAdmitted(why) => why.to_string(),
+            Self::Stray => {
+                "neither an ID token nor userinfo shows whose the posted refresh token is".to_owned()
+            }
             Self::Failed(error) => error.chain(),
         }
     }
@@ -272,7 +277,7 @@ impl NotRefreshed {
             Self::NoRefreshToken(why) => why,
             Self::NotSupported(instead) => instead,
             Self::NoProvider => "configure it again, or sign in at another",
-            Self::Refused(_) => "only a new sign-in helps",
+            Self::Refused(_) | Self::Stray => "only a new sign-in helps",
             Self::NotAdmitted(_) => "the user or the policy has to be changed",
             Self::Failed(error) => match error.fault() {
                 Fault::Setup => "correct the client's settings, here or at the provider",

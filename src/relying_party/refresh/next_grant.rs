@@ -13,7 +13,7 @@ use crate::http_client;
 use crate::oauth::discovery::Metadata;
 use crate::oauth::token::{self, TokenError, TokenResponse};
 use crate::provider::{Protocol, Refreshing, Stated};
-use crate::record::{Grant, Record};
+use crate::record::{Grant, Original, Record};
 use crate::token::TokenSet;
 
 impl RelyingParty {
@@ -69,12 +69,17 @@ impl RelyingParty {
         let stated = match &provider.settings.0 {
             Protocol::OpenIdConnect(settings) => {
                 let op = OpenIdProvider { provider, settings, metadata };
-                self.restate(op, record, &tokens).await.map_err(not_admitted)?
+                let stated = self.restate(op, record, &tokens).await.map_err(not_admitted)?;
+                if stated.is_none() {
+                    self.check_owner(op, earlier, &tokens).await?;
+                }
+                stated
             }
             // Who the user is was asked when they signed in; tokens that follow are theirs.
             Protocol::OAuth2(_) | Protocol::OAuth1(_) => None,
         };
         let earlier_tokens = &earlier.tokens;
+        let original = earlier.original.clone().map(|it| Original { posted: false, ..it });
         if stated.is_none() {
             tokens.id_token = earlier_tokens.id_token.clone();
             tokens.authentication_token = earlier_tokens.authentication_token.clone();
@@ -94,8 +99,27 @@ impl RelyingParty {
             tokens: Arc::new(tokens),
             identity,
             told_from,
-            original: earlier.original.clone(),
+            original,
         })
+    }
+
+    /// Asks the provider whose the tokens are that came for a refresh token of unknown origin, if no
+    /// ID token says so: who posts somebody else's must not be told theirs for it.
+    async fn check_owner(
+        &self,
+        op: OpenIdProvider<'_>,
+        earlier: &Grant,
+        tokens: &TokenSet,
+    ) -> Result<(), NotRefreshed> {
+        let Some(original) = earlier.original.as_ref().filter(|it| it.posted) else {
+            return Ok(());
+        };
+        match self.userinfo(op, tokens, &original.subject).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(NotRefreshed::Stray),
+            Err(error) if error.is_about_a_token() => Err(NotRefreshed::Stray),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

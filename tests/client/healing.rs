@@ -135,7 +135,7 @@ async fn hang_up(fake: &Fake, client: &EasyAuthClient, count: usize) {
 
     leaving.iter().for_each(tokio::task::JoinHandle::abort);
     let staying = (10..count)
-        .map(|number| send(&client, &fake, post(&format!("/{number}"), of_all_kinds(number))));
+        .map(|number| send(client, fake, post(&format!("/{number}"), of_all_kinds(number))));
     let answers = join_all(staying).await;
 
     assert!(answers.iter().all(|answer| answer.status == 200));

@@ -253,6 +253,14 @@ async fn a_store_that_fails_costs_nothing_but_the_next_start() {
 
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(fake.refreshes(), 1);
+    // Also beside a refresh that was asked for, which nobody could tell from the store.
+    fake.expire();
+    fake.tell(|state| state.refresh_waits_for = 100);
+    let refusals = join_all((0..50).map(|_| send(&client, &fake, get("/"))));
+    let (refreshed, answers) = tokio::join!(client.refresh_user(), refusals);
+    assert!(refreshed.is_ok());
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(fake.refreshes(), 2);
     assert!(client.logout().await.is_err());
     assert!(client.user().await.is_none());
 }

@@ -16,6 +16,8 @@ struct State {
     /// Whether the store was asked.
     loaded: bool,
     user: Option<Arc<User>>,
+    /// Whether the store has the user too.
+    kept: bool,
     /// Whether nobody is, because that was asked for.
     signed_out: bool,
     /// After a renewal, or a login, that failed.
@@ -45,9 +47,16 @@ impl Current {
         state.loaded.then(|| state.user.clone())
     }
 
-    /// The user, if it is another than `stale`.
-    pub(super) fn other_than(&self, stale: Option<&User>) -> Option<Arc<User>> {
-        self.read().user.clone().filter(|user| Some(&**user) != stale)
+    /// Who is signed in, unless that is `stale` still.
+    pub(super) fn instead_of(&self, stale: Option<&User>) -> Option<Option<Arc<User>>> {
+        let state = self.read();
+        (state.user.as_deref() != stale).then(|| state.user.clone())
+    }
+
+    /// Whether somebody is, and the store had them when it was asked last.
+    pub(super) fn is_kept(&self) -> bool {
+        let state = self.read();
+        state.kept && state.user.is_some()
     }
 
     /// What the store had at the start, unless somebody has signed in since.
@@ -55,14 +64,16 @@ impl Current {
         let mut state = self.write();
         if !state.loaded {
             state.loaded = true;
+            state.kept = user.is_some();
             state.user = user.map(Arc::new);
         }
     }
 
-    /// Somebody has signed in or out by the program's own doing.
-    pub(super) fn set(&self, user: Option<Arc<User>>) {
+    /// Somebody has signed in or out by the program's own doing. `kept` says whether the store has the
+    /// user too.
+    pub(super) fn set(&self, user: Option<Arc<User>>, kept: bool) {
         let signed_out = user.is_none();
-        *self.write() = State { loaded: true, user, signed_out, ..State::default() };
+        *self.write() = State { loaded: true, user, kept, signed_out, ..State::default() };
     }
 
     /// `user` takes the place of `stale`; whoever else is there stays. Says who is there then.
@@ -70,10 +81,11 @@ impl Current {
         &self,
         stale: Option<&User>,
         user: Option<Arc<User>>,
+        kept: bool,
     ) -> Option<Arc<User>> {
         let mut state = self.write();
         if state.user.as_deref() == stale {
-            state.user = user;
+            (state.user, state.kept) = (user, kept);
         }
         state.user.clone()
     }
@@ -216,7 +228,7 @@ mod tests {
     fn an_application_that_refuses_everybody_does_not_keep_a_token_from_being_renewed() {
         let current = Current::default();
         let fresh = user("e30.eyJleHAiOjUwMH0.x");
-        current.set(Some(Arc::clone(&fresh)));
+        current.set(Some(Arc::clone(&fresh)), true);
         let remedy = |challenge, now, uptime| {
             current.remedy(Some(&fresh), challenge, Timestamp::from_unix(now), at(uptime))
         };
@@ -238,11 +250,11 @@ mod tests {
         let remedy =
             |now| current.remedy(Some(&old), Challenge::Ours, Timestamp::from_unix(now), at(10));
 
-        current.set(Some(Arc::clone(&fresh)));
+        current.set(Some(Arc::clone(&fresh)), true);
         assert!(matches!(remedy(499), Remedy::Replay(user) if user == fresh));
         assert!(matches!(remedy(500), Remedy::Renew(Some(user)) if user == fresh));
         // A late answer to somebody who has signed out signs nobody in.
-        current.set(None);
+        current.set(None, false);
         assert!(matches!(remedy(499), Remedy::SignedOut));
         let nobody = current.remedy(None, Challenge::Ours, Timestamp::from_unix(499), at(10));
         assert!(matches!(nobody, Remedy::Renew(None)));
@@ -252,10 +264,11 @@ mod tests {
     fn who_signed_in_meanwhile_stays() {
         let current = Current::default();
         let (stale, fresh, other) = (user("1"), user("2"), user("3"));
-        current.set(Some(Arc::clone(&other)));
+        current.set(Some(Arc::clone(&other)), true);
 
-        assert_eq!(current.replace(Some(&stale), Some(Arc::clone(&fresh))), Some(other.clone()));
-        assert_eq!(current.replace(Some(&other), Some(Arc::clone(&fresh))), Some(fresh.clone()));
+        let replace = |stale: &User| current.replace(Some(stale), Some(Arc::clone(&fresh)), true);
+        assert_eq!(replace(&stale), Some(other.clone()));
+        assert_eq!(replace(&other), Some(fresh.clone()));
         current.load(None);
         assert_eq!(current.user(), Some(Some(fresh)));
     }

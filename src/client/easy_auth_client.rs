@@ -162,7 +162,7 @@ impl EasyAuthClient {
     /// [`ClientError::Store`] if the user is forgotten for now, but not for the next start.
     pub async fn logout(&self) -> Result<(), ClientError> {
         let user = self.loaded().await;
-        self.0.current.set(None);
+        self.0.current.set(None, false);
         let forgotten = self.put_for_good(None).await;
         if let Some(user) = user {
             self.0.calls.logout(&user).await?;
@@ -220,7 +220,7 @@ impl EasyAuthClient {
             });
         }
         let kept = self.put_for_good(Some(&user)).await;
-        self.0.current.set(Some(Arc::new(user.clone())));
+        self.0.current.set(Some(Arc::new(user.clone())), kept.is_ok());
         kept.map(|()| user)
     }
 

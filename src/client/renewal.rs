@@ -162,17 +162,17 @@ impl EasyAuthClient {
                 None
             }
         };
-        if let Some(user) = self.0.current.other_than(stale) {
-            return Begun::Done(Ok(Some(user)));
+        if let Some(changed) = self.0.current.instead_of(stale) {
+            return Begun::Done(Ok(changed));
         }
         let stored = self.stored().await;
-        match &stored {
-            Ok(Some(theirs)) if is_news(theirs, stale) => {
-                let theirs = Some(Arc::new(theirs.clone()));
-                Begun::Done(Ok(self.0.current.replace(stale, theirs)))
-            }
-            _ => Begun::Turn(turn, stored),
-        }
+        let theirs = match &stored {
+            Ok(Some(theirs)) if is_news(theirs, stale) => Some(Arc::new(theirs.clone())),
+            // Another program has signed the user out.
+            Ok(None) if self.0.current.is_kept() => None,
+            _ => return Begun::Turn(turn, stored),
+        };
+        Begun::Done(Ok(self.0.current.replace(stale, theirs, true)))
     }
 
     /// Has the program sign somebody in.
@@ -191,16 +191,15 @@ impl EasyAuthClient {
     /// Keeps the `fresh` user in the place of `stale`. Who signed in or out elsewhere meanwhile has
     /// the last word.
     async fn keep(&self, stale: Option<&User>, stored: Stored, fresh: User) -> Outcome {
-        let kept = match self.put(stale, stored, &fresh).await {
-            Ok(Put::Done) => Some(fresh),
-            Ok(Put::Overtaken(theirs)) => theirs,
+        let (user, kept) = match self.put(stale, stored, &fresh).await {
+            Ok(Put::Done) => (Some(fresh), true),
+            Ok(Put::Overtaken(theirs)) => (theirs, true),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "who is signed in is not kept for the next start");
-                Some(fresh)
+                (Some(fresh), false)
             }
         };
-        let kept = self.0.current.replace(stale, kept.map(Arc::new));
-        kept.map(Some).ok_or(ClientError::SignedOut)
+        Ok(self.0.current.replace(stale, user.map(Arc::new), kept))
     }
 
     async fn put(
@@ -221,7 +220,7 @@ impl EasyAuthClient {
 
     /// Forgets `user`, whom the application knows no more.
     async fn forget(&self, user: &User) {
-        self.0.current.replace(Some(user), None);
+        self.0.current.replace(Some(user), None, false);
         if let Err(error) = self.0.store.replace(Some(user), None).await {
             tracing::warn!(error = %chain(&error), "a token that is of no use any more is still kept");
         }

@@ -72,6 +72,8 @@ pub struct State {
     pub good: HashSet<String>,
     pub expires_in: Option<i64>,
     pub issued: usize,
+    /// Refreshes that are never answered.
+    pub hanging: usize,
     /// What was asked below `/.auth`.
     pub asked: Vec<String>,
     pub served: Vec<Received>,
@@ -106,6 +108,7 @@ impl Fake {
             good: HashSet::new(),
             expires_in: None,
             issued: 0,
+            hanging: 0,
             asked: Vec::new(),
             served: Vec::new(),
             refused: Vec::new(),
@@ -224,7 +227,10 @@ impl Fake {
                     }
                     Refresh::Refuses(status, text) => answer(status, text),
                     Refresh::Mumbles => answer(200, "<html>Welcome to our café</html>"),
-                    Refresh::Hangs => std::future::pending().await,
+                    Refresh::Hangs => {
+                        self.tell(|state| state.hanging += 1);
+                        std::future::pending().await
+                    }
                 }
             }
             "/.auth/me" => match token {

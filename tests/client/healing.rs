@@ -80,7 +80,8 @@ async fn a_server_that_rotates_is_asked_once_each_time() {
     let fake = Fake::new();
     let client = fake.stale();
     for round in 1..=20 {
-        let requests = (0..50).map(|number| send(&client, &fake, get(&format!("/{number}"))));
+        let count = if round % 10 == 0 { 1_000 } else { 50 };
+        let requests = (0..count).map(|number| send(&client, &fake, get(&format!("/{number}"))));
         let answers = join_all(requests).await;
 
         assert!(answers.iter().all(|answer| answer.status == 200), "{round}");
@@ -110,10 +111,16 @@ async fn nobody_signed_in_means_a_login_and_no_refresh() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_in_the_middle_takes_nothing_along() {
-    let fake = Fake::new();
-    let client = fake.stale();
-    fake.tell(|state| state.refresh_waits_for = 50);
+async fn callers_who_hang_up_in_the_middle_take_nothing_along() {
+    for count in [50, 1_000] {
+        let fake = Fake::new();
+        hang_up(&fake, &fake.stale(), count).await;
+    }
+}
+
+/// Of `count` requests, the first ten are given up while the refresh is going on.
+async fn hang_up(fake: &Fake, client: &EasyAuthClient, count: usize) {
+    fake.tell(|state| state.refresh_waits_for = count);
     // The first of them begins the refresh.
     let leaving: Vec<_> = (0..10)
         .map(|number| {
@@ -127,50 +134,57 @@ async fn a_caller_who_hangs_up_in_the_middle_takes_nothing_along() {
     }
 
     leaving.iter().for_each(tokio::task::JoinHandle::abort);
-    let staying = (10..50)
-        .map(|number| send(&client, &fake, post(&format!("/{number}"), of_all_kinds(number))));
+    let staying = (10..count)
+        .map(|number| send(client, fake, post(&format!("/{number}"), of_all_kinds(number))));
     let answers = join_all(staying).await;
 
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(fake.refreshes(), 1);
-    assert_eq!(fake.served().len(), 40);
-    // Also if nobody stays: what was issued is not lost.
-    fake.expire();
-    fake.tell(|state| state.refresh_waits_for = 52);
+    assert_eq!(fake.served().len(), count - 10);
+}
+
+#[tokio::test]
+async fn what_was_issued_is_not_lost_though_nobody_waits_for_it() {
+    let fake = Fake::new();
+    let client = fake.stale();
+    fake.tell(|state| state.refresh_waits_for = 2);
     let (alone, at) = (client.clone(), fake.clone());
-    let last = tokio::spawn(async move { send(&alone, &at, get("/last")).await });
-    while fake.refreshes() < 2 {
+    let alone = tokio::spawn(async move { send(&alone, &at, get("/")).await });
+    while fake.refreshes() == 0 {
         tokio::task::yield_now().await;
     }
-    last.abort();
-    fake.tell(|state| state.refresh_waits_for = 0);
-    send(
-        &EasyAuthClient::builder(ORIGIN).http_client(fake.http_client()).build().unwrap(),
-        &fake,
-        get("/x"),
-    )
-    .await;
+
+    alone.abort();
+    // A refusal of somebody else, for which the refresh has waited.
+    send(&fake.builder().build().unwrap(), &fake, get("/")).await;
     client.drain().await;
-    assert_eq!(send(&client, &fake, get("/again")).await.status, 200);
-    assert_eq!(fake.refreshes(), 2);
+
+    assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+    assert_eq!(fake.refreshes(), 1);
 }
 
 #[tokio::test]
 async fn a_refused_refresh_gives_everybody_their_own_401() {
+    for (count, length) in [(50, 300_000), (1_000, 3_000)] {
+        refuse(count, &vec![b'x'; length]).await;
+    }
+}
+
+async fn refuse(count: usize, refusal: &[u8]) {
     let fake = Fake::new();
     let client = fake.stale();
     fake.tell(|state| {
         state.refresh = Refresh::Refuses(403, r#"{"description":"Ask for offline_access."}"#);
-        state.refusal = vec![b'x'; 300_000].into();
+        state.refusal = refusal.to_vec().into();
     });
 
-    let answers = many(&client, &fake, 50).await;
+    let answers = many(&client, &fake, count).await;
 
     assert_eq!(fake.refreshes(), 1);
-    assert_eq!(fake.refused(), 50);
+    assert_eq!(fake.refused(), count);
     for answer in answers {
         assert_eq!(answer.status, 401);
-        assert_eq!(answer.body, vec![b'x'; 300_000]);
+        assert_eq!(answer.body, refusal);
         assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"app.example\"");
         let told = answer.not_healed.unwrap();
         assert_eq!(

@@ -110,6 +110,28 @@ async fn a_sign_out_in_another_program_has_the_last_word() {
     assert!(!place.path().join("made/user.json").exists());
 }
 
+#[tokio::test]
+async fn a_sign_out_in_another_program_is_noticed_with_the_next_refusal() {
+    let place = tempfile::tempdir().unwrap();
+    let fake = Fake::new();
+    let first = fake.builder().user_store(file(&place)).build().unwrap();
+    let second = fake.builder().user_store(file(&place)).build().unwrap();
+    first.set_user(fake.user()).await.unwrap();
+    assert!(second.user().await.is_some());
+
+    first.logout().await.unwrap();
+
+    let answer = send(&second, &fake, get("/")).await;
+    assert!(matches!(answer.not_healed, Some(ClientError::SignedOut)), "{answer:?}");
+    assert!(second.user().await.is_none());
+    assert_eq!(fake.refreshes(), 0);
+    let answer = send(&second, &fake, get("/")).await;
+    assert!(matches!(answer.not_healed, Some(ClientError::NotSignedIn)), "{answer:?}");
+    // And so is a new sign-in, at once.
+    first.set_user(fake.user()).await.unwrap();
+    assert_eq!(send(&second, &fake, get("/")).await.status, 200);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_is_its_owners_alone_and_replaced_whole() {
@@ -231,6 +253,14 @@ async fn a_store_that_fails_costs_nothing_but_the_next_start() {
 
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(fake.refreshes(), 1);
+    // Also beside a refresh that was asked for, which nobody could tell from the store.
+    fake.expire();
+    fake.tell(|state| state.refresh_waits_for = 100);
+    let refusals = join_all((0..50).map(|_| send(&client, &fake, get("/"))));
+    let (refreshed, answers) = tokio::join!(client.refresh_user(), refusals);
+    assert!(refreshed.is_ok());
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(fake.refreshes(), 2);
     assert!(client.logout().await.is_err());
     assert!(client.user().await.is_none());
 }

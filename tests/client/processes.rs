@@ -44,7 +44,7 @@ async fn a_program_that_is_killed_at_its_turn_holds_nobody_up() {
     fake.tell(|state| state.refresh = Refresh::Hangs);
     let mut killed = program(&fake, &path).await;
     killed.start().await;
-    while fake.refreshes() == 0 {
+    while fake.tell(|state| state.hanging) == 0 {
         tokio::task::yield_now().await;
     }
     fake.tell(|state| state.refresh = Refresh::Rotates);

@@ -104,6 +104,15 @@ mod tests {
         })
     }
 
+    #[test]
+    fn whom_x_gives_no_name_is_nobody() {
+        let provider: Provider = X::oauth2("id", "secret").into();
+        let Protocol::OAuth2(settings) = provider.0 else { panic!("not OAuth 2.0") };
+        let user = json::value(br#"{"data": {"id": "1", "username": ""}}"#).ok();
+
+        assert!((settings.mapping)(&settings, &[user]).is_none());
+    }
+
     proptest! {
         #[test]
         fn whatever_a_provider_answers_a_profile_says_who_it_is_about(json in any_json()) {

@@ -129,14 +129,15 @@ fn profile_of(answer: &Value) -> Option<Profile> {
     let user = answer.get("data").map_or(Some(answer), Value::as_object)?;
     // Version 1.1 has the identifier as a number, too, which not every reader of JSON keeps.
     let id = profile::identifier(user.get("id_str").or_else(|| user.get("id"))?)?;
-    let screen_name = ["screen_name", "username"].iter().find_map(|name| user.text(name))?;
-    let mut claims = vec![Claim::new(NAME_IDENTIFIER, &id), Claim::new(UPN, screen_name)];
+    let screen_name =
+        ["screen_name", "username"].iter().find_map(|name| profile::scalar(user, name))?;
+    let mut claims = vec![Claim::new(NAME_IDENTIFIER, &id), Claim::new(UPN, &screen_name)];
     claims.extend(TYPES.iter().filter_map(|(name, typ)| Some(Claim::new(*typ, say(user, name)?))));
     // Version 1.1 has a picture by http under the name that in version 2 is the only one.
     let picture =
         ["profile_image_url_https", "profile_image_url"].iter().find_map(|n| user.text(n));
     claims.extend(picture.map(|url| Claim::new("urn:twitter:profile_image_url_https", url)));
-    Some(profile(id, screen_name.to_owned(), claims))
+    Some(profile(id, screen_name, claims))
 }
 
 fn profile(subject: String, screen_name: String, claims: Vec<Claim>) -> Profile {

@@ -1,7 +1,5 @@
 use easyauth::provider::GitHub;
-use http::Request;
 
-use super::support::Phone;
 use super::{IDENTITY, Story, query};
 
 const TOKEN: &str = "POST https://github.com/login/oauth/access_token";
@@ -309,17 +307,6 @@ async fn github_enterprise_is_asked_at_its_own_addresses() {
     assert!(there.as_str().starts_with("https://git.corp.example/login/oauth/authorize?client_id"));
     assert_eq!(story.come_back(&there, &[("code", "a-code")]).await.status, 302);
     assert_eq!(story.me().await["user_id"], "monalisa octocat");
-}
-
-#[tokio::test]
-async fn a_token_that_somebody_posts_signs_nobody_in() {
-    let story = story(github());
-    let request = Request::post("/.auth/login/github").header("content-type", "application/json");
-    let body = r#"{"id_token": "gho_1", "access_token": "gho_1"}"#;
-    let answer = Phone::new(&story.app).send(request, body).await;
-
-    story.assert_nobody(&answer, 400);
-    assert_eq!(story.vendor.count(), 0);
 }
 
 #[tokio::test]

@@ -130,6 +130,8 @@ impl<S> EasyAuth<S> {
         let verdict = match recognised {
             Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
+            // It comes before a request that is looked at when it comes.
+            Recognised::Unknown(_) if routes::is_preflight(&parts, &body) => Verdict::Admit(None),
             Recognised::Unknown(unknown) => {
                 let original = uri_of(&parts).clone();
                 let nested = mem::replace(&mut parts.uri, original);

@@ -35,6 +35,7 @@ use tower::BoxError;
 
 pub(crate) use self::csrf::changes;
 pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
+pub(crate) use self::preflight::is_preflight;
 use self::refuse::Explanation;
 pub(crate) use self::unread::after_body;
 use crate::api_prefix::Place;

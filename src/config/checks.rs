@@ -1,6 +1,5 @@
 //! The checks that every configuration passes.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::paths::PathPatterns;
@@ -147,12 +146,14 @@ impl ConfigBuilder {
 fn check_providers(
     providers: Vec<OpenIdConnect>,
 ) -> Result<Vec<(ProviderId, OpenIdConnect)>, ConfigError> {
-    let mut names = HashSet::new();
-    let mut checked = Vec::with_capacity(providers.len());
+    let mut checked: Vec<(ProviderId, OpenIdConnect)> = Vec::with_capacity(providers.len());
     for provider in providers {
         let id = check_provider(&provider)?;
-        if !names.insert(id.as_str().to_ascii_lowercase()) {
-            let problem = "there are two providers of this name; names must differ, also in case";
+        if let Some((other, _)) = checked.iter().find(|(other, _)| other.is_named(id.as_str())) {
+            let problem = format!(
+                "{other} and {id} are one name, whose case does not count in addresses; choose \
+                 another for one of them"
+            );
             return Err(ConfigError::new(setting_of(&provider.name), problem));
         }
         checked.push((id, provider));

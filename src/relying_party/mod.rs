@@ -169,9 +169,10 @@ impl RelyingParty {
         self.cookies
     }
 
-    /// The provider of this name, as it stands in a path.
+    /// The provider of this name, as it stands in a path: in whatever case, for there are clients
+    /// that write it as their users do.
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.providers.iter().find(|provider| provider.id.as_str() == name)
+        self.providers.iter().find(|provider| provider.id.is_named(name))
     }
 
     /// The providers that a visitor can choose from.

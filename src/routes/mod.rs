@@ -86,7 +86,7 @@ impl Route {
         }
     }
 
-    /// Our fixed words count without their case; providers' names with it.
+    /// Our fixed words count without their case, as providers' names do.
     fn read(rest: &str) -> Self {
         let segments: Vec<&str> = rest.split('/').collect();
         let word = |position: usize| {

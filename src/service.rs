@@ -127,6 +127,7 @@ impl<S> EasyAuth<S> {
             return ResponseFuture::refuse(response, Request::from_parts(parts, body));
         }
         let path = uri_of(&parts).path().to_owned();
+        let unsettled = matches!(recognised, Recognised::Unsettled);
         let verdict = match recognised {
             Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
@@ -156,6 +157,20 @@ impl<S> EasyAuth<S> {
             Verdict::Answer(response) => {
                 self.release();
                 ResponseFuture::refuse(response, Request::from_parts(parts, body))
+            }
+            Verdict::SignIn if !unsettled => {
+                // The provider may take its time, and will not make a stranger known.
+                self.release();
+                let copy = copy_of(&mut parts);
+                let relying_party = self.relying_party.clone();
+                let request = Request::from_parts(parts, body);
+                ResponseFuture::route(Box::pin(async move {
+                    let response = routes::sign_in(&relying_party, &copy).await;
+                    match routes::after_body(response, request) {
+                        Ok(response) => response,
+                        Err(response) => response.await,
+                    }
+                }))
             }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);

@@ -96,7 +96,8 @@ fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Ve
     Verdict::SignIn
 }
 
-async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+/// Sends the browser to sign in.
+pub(crate) async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     let settings = relying_party.settings();
     let provider = settings.redirect_to.as_ref().map(|id| id.as_str());
     let Some(provider) = provider.and_then(|name| relying_party.provider(name)) else {

@@ -34,7 +34,9 @@ use http_body::Body;
 use tower::BoxError;
 
 pub(crate) use self::csrf::changes;
-pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
+pub(crate) use self::gate::{
+    Verdict, authenticated, insist_on_https, settle, sign_in, unauthenticated,
+};
 pub(crate) use self::preflight::is_preflight;
 use self::refuse::Explanation;
 pub(crate) use self::unread::after_body;

@@ -81,8 +81,7 @@ impl AuthorizationPolicy {
     }
 
     fn admits_parties(&self, claims: &Object) -> bool {
-        parties(claims)
-            .all(|party| party.as_str().is_some_and(|id| is_in(id, &self.applications)))
+        parties(claims).all(|party| party.as_str().is_some_and(|id| is_in(id, &self.applications)))
     }
 
     fn admits_principal(&self, claims: &Object) -> bool {

@@ -16,6 +16,9 @@ use http::{HeaderMap, header};
 pub(crate) fn is_sent(request: &HeaderMap) -> bool {
     let mut found = false;
     readings(request, |text| {
+        // Some take a byte order mark.
+        let marks = text.iter().take_while(|byte| BYTE_ORDER_MARKS.contains(byte)).count();
+        let text = text.get(marks..).unwrap_or_default();
         let rest = text.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
         found |= matches!(rest.trim_ascii_start(), [b'"' | b'}', ..]);
     });
@@ -82,7 +85,10 @@ fn decode(text: &[u8]) -> Vec<u8> {
     if digits.len() % 4 == 1 {
         digits.pop();
     }
-    LENIENT.decode(digits).unwrap_or_default()
+    let mut text = LENIENT.decode(digits).unwrap_or_default();
+    // Some read UTF-16 and UTF-32 as well: there, ASCII is itself among zeros.
+    text.retain(|byte| *byte != 0);
+    text
 }
 
 fn unescape(text: &[u8]) -> Vec<u8> {
@@ -120,6 +126,7 @@ fn values<'a>(text: &'a [u8], member: &'a [u8]) -> impl Iterator<Item = &'a [u8]
     })
 }
 
+const BYTE_ORDER_MARKS: [u8; 5] = [0xEF, 0xBB, 0xBF, 0xFE, 0xFF];
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -162,6 +169,15 @@ mod tests {
         ] {
             assert!(claims_session(&request(&[token(claims).as_bytes()]), ORIGIN), "{claims}");
         }
+        let wide: Vec<u8> = r#"{"iss":"https://app.example/"}"#.encode_utf16().fold(
+            vec![0xFF, 0xFE],
+            |mut bytes, unit| {
+                bytes.extend(unit.to_le_bytes());
+                bytes
+            },
+        );
+        let wide = request(&[format!("e30.{}.x", BASE64_URL_SAFE_NO_PAD.encode(wide)).as_bytes()]);
+        assert!(is_sent(&wide) && claims_session(&wide, ORIGIN));
         let honest = token(r#"{"iss":"https://app.example/"}"#);
         let payload = honest.split('.').nth(1).unwrap();
         let padded = BASE64_STANDARD.encode(r#"{"iss":"https://app.example/"} ??>"#);

@@ -316,8 +316,8 @@ impl ConfigBuilder {
     }
 
     /// Whether a session token (`X-ZUMO-AUTH`) is refused once its session has a newer one, a minute
-    /// after that was issued. No unless set: then it is good until its own end, and its reuse is
-    /// logged.
+    /// after that was issued, and at once if it has had two newer ones. No unless set: then it is good
+    /// until its own end, and its reuse is logged.
     ///
     /// # Security
     ///

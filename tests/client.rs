@@ -27,5 +27,7 @@ mod own;
 mod processes;
 #[path = "client/services.rs"]
 mod services;
+#[path = "client/sign_out.rs"]
+mod sign_out;
 #[path = "client/wire.rs"]
 mod wire;

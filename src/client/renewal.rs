@@ -142,6 +142,10 @@ impl EasyAuthClient {
             Err(error) => error,
         };
         tracing::debug!(error = %refused, "the token cannot be refreshed");
+        // Who has signed out or in meanwhile is not asked to.
+        if let Some(changed) = self.0.current.instead_of(stale) {
+            return Ok(changed);
+        }
         // An application that refuses one of its pages says nothing about the token.
         let is_dead =
             refused.status() == Some(StatusCode::UNAUTHORIZED) || challenge == Challenge::Ours;
@@ -162,10 +166,10 @@ impl EasyAuthClient {
                 None
             }
         };
+        let stored = self.stored().await;
         if let Some(changed) = self.0.current.instead_of(stale) {
             return Begun::Done(Ok(changed));
         }
-        let stored = self.stored().await;
         let theirs = match &stored {
             Ok(Some(theirs)) if is_news(theirs, stale) => Some(Arc::new(theirs.clone())),
             // Another program has signed the user out.
@@ -188,11 +192,11 @@ impl EasyAuthClient {
         self.keep(stale, stored, user).await
     }
 
-    /// Keeps the `fresh` user in the place of `stale`. Who signed in or out elsewhere meanwhile has
-    /// the last word.
+    /// Keeps the `fresh` user in the place of `stale`. Who signed in or out meanwhile, here or
+    /// elsewhere, has the last word.
     async fn keep(&self, stale: Option<&User>, stored: Stored, fresh: User) -> Outcome {
         let (user, kept) = match self.put(stale, stored, &fresh).await {
-            Ok(Put::Done) => (Some(fresh), true),
+            Ok(Put::Done) => return Ok(self.take(stale, fresh).await),
             Ok(Put::Overtaken(theirs)) => (theirs, true),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "who is signed in is not kept for the next start");
@@ -200,6 +204,19 @@ impl EasyAuthClient {
             }
         };
         Ok(self.0.current.replace(stale, user.map(Arc::new), kept))
+    }
+
+    /// Has the `fresh` user, whom the store has, take the place of `stale`. If somebody else is there,
+    /// the store is told so.
+    async fn take(&self, stale: Option<&User>, fresh: User) -> Option<Arc<User>> {
+        let fresh = Arc::new(fresh);
+        let user = self.0.current.replace(stale, Some(Arc::clone(&fresh)), true);
+        if user.as_ref() != Some(&fresh)
+            && let Err(error) = self.0.store.replace(Some(&fresh), user.as_deref()).await
+        {
+            tracing::warn!(error = %chain(&error), "a token of somebody who is not signed in is still kept");
+        }
+        user
     }
 
     async fn put(

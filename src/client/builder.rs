@@ -61,7 +61,9 @@ impl EasyAuthClientBuilder {
     /// and up to a minute if that goes on.
     ///
     /// The callback runs in a task of its own on the tokio runtime. What has to happen elsewhere, such
-    /// as on the thread of a user interface, it hands over; `examples/client.rs` does.
+    /// as on the thread of a user interface, it hands over; `examples/client.rs` does. What the callback
+    /// itself sends through the layer goes out as it is, and its 401 is not healed; what it has sent
+    /// from another task, and waits for, may wait for the callback until the login's time is over.
     pub fn login<F>(mut self, callback: impl Fn(Login) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<User, BoxError>> + Send + 'static,

@@ -132,6 +132,7 @@ impl EasyAuthClient {
     /// [`ClientError::NotSignedIn`], or what the application says: 400 if the provider cannot refresh
     /// or gave no refresh token, 401 if the session ended too long ago (nobody is signed in then),
     /// 403 if the provider refuses. If [`transient`](ClientError::is_transient), all is as it was.
+    /// [`ClientError::WithinLogin`] in the login callback.
     pub async fn refresh_user(&self) -> Result<User, ClientError> {
         let user = self.loaded().await.ok_or(ClientError::NotSignedIn)?;
         self.refresh(user).await.map(|user| (*user).clone())

@@ -56,7 +56,8 @@ pub enum ClientError {
     /// It took too long.
     #[error("there was no result within {0} s")]
     TimedOut(u64),
-    /// The login callback sent a request through the layer, which would have to wait for the callback.
+    /// The login callback sent a request through the layer, or asked for a refresh, which would have to
+    /// wait for the callback.
     #[error("a login cannot wait for itself: sign in by what `Login` offers, or another client")]
     WithinLogin,
     /// The application could not be reached.

@@ -69,9 +69,7 @@ impl EasyAuthClient {
             Remedy::SignedOut => return Err(ClientError::SignedOut),
             Remedy::Renew(stale) => stale,
         };
-        if SIGNING_IN.try_with(|shared| *shared == self.address()).unwrap_or_default() {
-            return Err(ClientError::WithinLogin);
-        }
+        self.outside_login()?;
         let client = self.clone();
         let flight = self.0.flights.join(Errand::Heal, move || async move {
             let outcome =
@@ -95,6 +93,7 @@ impl EasyAuthClient {
 
     /// A fresh token for `user`, unless somebody has one already.
     pub(super) async fn refresh(&self, user: Arc<User>) -> Result<Arc<User>, ClientError> {
+        self.outside_login()?;
         landed(self.begin_refresh(user).result().await)
     }
 
@@ -252,6 +251,14 @@ impl EasyAuthClient {
         Ok(user)
     }
 
+    /// Refuses to wait where the login callback runs: a renewal waits for its end.
+    fn outside_login(&self) -> Result<(), ClientError> {
+        match SIGNING_IN.try_with(|shared| *shared == self.address()) {
+            Ok(true) => Err(ClientError::WithinLogin),
+            _ => Ok(()),
+        }
+    }
+
     /// What tells this client from others.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
@@ -267,7 +274,7 @@ impl EasyAuthClient {
 
 tokio::task_local! {
     /// The client whose login callback is running in this task: what the callback sends through the
-    /// layer must not wait for the callback.
+    /// layer, or has refreshed, must not wait for the callback.
     static SIGNING_IN: usize;
 }
 

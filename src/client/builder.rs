@@ -82,7 +82,9 @@ impl EasyAuthClientBuilder {
     /// request goes out at once. With an expired token, the request waits for the refresh, or its
     /// failure. Default: never; a token is refreshed when it is refused.
     ///
-    /// A token that does not say when it expires is not refreshed ahead.
+    /// A token that does not say when it expires is not refreshed ahead. One that lives no longer than
+    /// the span is refreshed when half of its life is over, and no sooner than after a minute; so is one
+    /// that this machine's clock takes for expired when it has just come.
     pub const fn refresh_ahead(mut self, span: Duration) -> Self {
         self.refresh_ahead = Some(span);
         self

@@ -75,6 +75,7 @@ impl EasyAuthClient {
             let outcome =
                 client.in_time(client.renew_or_sign_in(stale.as_deref(), challenge)).await;
             match &outcome {
+                Ok(Some(fresh)) => client.rest_if_due(fresh),
                 // Somebody may sign in in another program, and is found when the store is asked again.
                 Ok(_) | Err(ClientError::NotSignedIn) => {}
                 Err(error) => {
@@ -101,9 +102,13 @@ impl EasyAuthClient {
         let client = self.clone();
         self.0.flights.join(Errand::Refresh, move || async move {
             let outcome = client.in_time(client.renew(&user)).await;
-            if let Err(error) = &outcome {
-                client.0.current.failed_ahead(client.0.clock.monotonic());
-                tracing::debug!(error = %error, "the token was not refreshed");
+            match &outcome {
+                Ok(Some(fresh)) => client.rest_if_due(fresh),
+                Ok(None) => {}
+                Err(error) => {
+                    client.0.current.failed_ahead(client.0.clock.monotonic());
+                    tracing::debug!(error = %error, "the token was not refreshed");
+                }
             }
             outcome
         })

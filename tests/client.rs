@@ -29,5 +29,7 @@ mod processes;
 mod services;
 #[path = "client/sign_out.rs"]
 mod sign_out;
+#[path = "client/somebody_else.rs"]
+mod somebody_else;
 #[path = "client/wire.rs"]
 mod wire;

@@ -27,5 +27,9 @@ mod own;
 mod processes;
 #[path = "client/services.rs"]
 mod services;
+#[path = "client/sign_out.rs"]
+mod sign_out;
+#[path = "client/somebody_else.rs"]
+mod somebody_else;
 #[path = "client/wire.rs"]
 mod wire;

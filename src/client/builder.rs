@@ -61,7 +61,9 @@ impl EasyAuthClientBuilder {
     /// and up to a minute if that goes on.
     ///
     /// The callback runs in a task of its own on the tokio runtime. What has to happen elsewhere, such
-    /// as on the thread of a user interface, it hands over; `examples/client.rs` does.
+    /// as on the thread of a user interface, it hands over; `examples/client.rs` does. What the callback
+    /// itself sends through the layer goes out as it is, and its 401 is not healed; what it has sent
+    /// from another task, and waits for, may wait for the callback until the login's time is over.
     pub fn login<F>(mut self, callback: impl Fn(Login) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<User, BoxError>> + Send + 'static,
@@ -80,7 +82,9 @@ impl EasyAuthClientBuilder {
     /// request goes out at once. With an expired token, the request waits for the refresh, or its
     /// failure. Default: never; a token is refreshed when it is refused.
     ///
-    /// A token that does not say when it expires is not refreshed ahead.
+    /// A token that does not say when it expires is not refreshed ahead. One that lives no longer than
+    /// the span is refreshed when half of its life is over, and no sooner than after a minute; so is one
+    /// that this machine's clock takes for expired when it has just come.
     pub const fn refresh_ahead(mut self, span: Duration) -> Self {
         self.refresh_ahead = Some(span);
         self

@@ -22,7 +22,7 @@ struct State {
     signed_out: bool,
     /// After a renewal, or a login, that failed.
     pause: Pause,
-    /// After a refresh ahead of expiry that failed: no reason to leave a 401 alone.
+    /// After a refresh ahead of expiry that failed or did not help: no reason to leave a 401 alone.
     pause_ahead: Pause,
     doubt: Option<Doubt>,
 }
@@ -124,6 +124,16 @@ impl Current {
     /// A refresh ahead of expiry failed.
     pub(super) fn failed_ahead(&self, uptime: Duration) {
         self.write().pause_ahead.begin(uptime);
+    }
+
+    /// The `fresh` token is due for another refresh already: its life is no longer than the span, or a
+    /// clock is wrong. Half of what is `left` of it is waited for, or a minute.
+    pub(super) fn due_again(&self, fresh: &User, left: Duration, uptime: Duration) {
+        let mut state = self.write();
+        if state.user.as_deref() == Some(fresh) {
+            let until = uptime.saturating_add(LONGEST_PAUSE.max(left / 2));
+            state.pause_ahead = Pause { until, failures: 0 };
+        }
     }
 
     /// The `fresh` token was refused like the one before: another one would fare no better.

@@ -132,6 +132,7 @@ impl EasyAuthClient {
     /// [`ClientError::NotSignedIn`], or what the application says: 400 if the provider cannot refresh
     /// or gave no refresh token, 401 if the session ended too long ago (nobody is signed in then),
     /// 403 if the provider refuses. If [`transient`](ClientError::is_transient), all is as it was.
+    /// [`ClientError::WithinLogin`] in the login callback.
     pub async fn refresh_user(&self) -> Result<User, ClientError> {
         let user = self.loaded().await.ok_or(ClientError::NotSignedIn)?;
         self.refresh(user).await.map(|user| (*user).clone())
@@ -200,11 +201,22 @@ impl EasyAuthClient {
 
     /// Whether the token is to be refreshed before anybody refuses it.
     fn is_due(&self, user: &User) -> bool {
+        self.is_near_expiry(user) && self.0.current.may_refresh_ahead(self.0.clock.monotonic())
+    }
+
+    /// Leaves a `fresh` token alone for a while that would be refreshed again at once.
+    pub(super) fn rest_if_due(&self, fresh: &User) {
+        if let (true, Some(expires_at)) = (self.is_near_expiry(fresh), fresh.expires_at()) {
+            let left = expires_at.since(self.0.clock.now());
+            self.0.current.due_again(fresh, left, self.0.clock.monotonic());
+        }
+    }
+
+    fn is_near_expiry(&self, user: &User) -> bool {
         let (Some(span), Some(expires_at)) = (self.0.refresh_ahead, user.expires_at()) else {
             return false;
         };
         expires_at.before(span) <= self.0.clock.now()
-            && self.0.current.may_refresh_ahead(self.0.clock.monotonic())
     }
 
     /// A token that has just been renewed was refused too.

@@ -14,6 +14,10 @@ use crate::http_client::HttpClientError;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// Somebody else has signed in since the request was sent. What one user has sent is not sent
+    /// again as another.
+    #[error("somebody else has signed in since the request was sent, and it is not sent as them")]
+    AnotherUser,
     /// The loopback address that a browser was to come back to could not be opened.
     #[error("no loopback address could be opened for the browser to come back to")]
     Loopback(#[source] Arc<io::Error>),
@@ -56,7 +60,8 @@ pub enum ClientError {
     /// It took too long.
     #[error("there was no result within {0} s")]
     TimedOut(u64),
-    /// The login callback sent a request through the layer, which would have to wait for the callback.
+    /// The login callback sent a request through the layer, or asked for a refresh, which would have to
+    /// wait for the callback.
     #[error("a login cannot wait for itself: sign in by what `Login` offers, or another client")]
     WithinLogin,
     /// The application could not be reached.

@@ -65,6 +65,9 @@
 //! * **One for all.** However many requests are refused with one token, one refresh or login answers
 //!   them all, and all share its failure. Whoever is refused with an older token is replayed with the
 //!   newer. The same among processes on one [`UserStore`].
+//! * **As the same user.** If somebody else has signed in meanwhile, by another [user id](User::user_id),
+//!   the 401 comes back: what one user has sent is not sent again as another. What was sent as nobody,
+//!   or with a token whose user has no id, is sent as whoever signs in.
 //! * **Detached.** A caller who hangs up takes nothing along, and what a server has issued is not lost.
 //!   All is bounded in time: a refresh by ten seconds, a login by
 //!   [`login_limit`](EasyAuthClientBuilder::login_limit).

@@ -69,14 +69,13 @@ impl EasyAuthClient {
             Remedy::SignedOut => return Err(ClientError::SignedOut),
             Remedy::Renew(stale) => stale,
         };
-        if SIGNING_IN.try_with(|shared| *shared == self.address()).unwrap_or_default() {
-            return Err(ClientError::WithinLogin);
-        }
+        self.outside_login()?;
         let client = self.clone();
         let flight = self.0.flights.join(Errand::Heal, move || async move {
             let outcome =
                 client.in_time(client.renew_or_sign_in(stale.as_deref(), challenge)).await;
             match &outcome {
+                Ok(Some(fresh)) => client.rest_if_due(fresh),
                 // Somebody may sign in in another program, and is found when the store is asked again.
                 Ok(_) | Err(ClientError::NotSignedIn) => {}
                 Err(error) => {
@@ -95,6 +94,7 @@ impl EasyAuthClient {
 
     /// A fresh token for `user`, unless somebody has one already.
     pub(super) async fn refresh(&self, user: Arc<User>) -> Result<Arc<User>, ClientError> {
+        self.outside_login()?;
         landed(self.begin_refresh(user).result().await)
     }
 
@@ -102,9 +102,13 @@ impl EasyAuthClient {
         let client = self.clone();
         self.0.flights.join(Errand::Refresh, move || async move {
             let outcome = client.in_time(client.renew(&user)).await;
-            if let Err(error) = &outcome {
-                client.0.current.failed_ahead(client.0.clock.monotonic());
-                tracing::debug!(error = %error, "the token was not refreshed");
+            match &outcome {
+                Ok(Some(fresh)) => client.rest_if_due(fresh),
+                Ok(None) => {}
+                Err(error) => {
+                    client.0.current.failed_ahead(client.0.clock.monotonic());
+                    tracing::debug!(error = %error, "the token was not refreshed");
+                }
             }
             outcome
         })
@@ -142,6 +146,10 @@ impl EasyAuthClient {
             Err(error) => error,
         };
         tracing::debug!(error = %refused, "the token cannot be refreshed");
+        // Who has signed out or in meanwhile is not asked to.
+        if let Some(changed) = self.0.current.instead_of(stale) {
+            return Ok(changed);
+        }
         // An application that refuses one of its pages says nothing about the token.
         let is_dead =
             refused.status() == Some(StatusCode::UNAUTHORIZED) || challenge == Challenge::Ours;
@@ -162,10 +170,10 @@ impl EasyAuthClient {
                 None
             }
         };
+        let stored = self.stored().await;
         if let Some(changed) = self.0.current.instead_of(stale) {
             return Begun::Done(Ok(changed));
         }
-        let stored = self.stored().await;
         let theirs = match &stored {
             Ok(Some(theirs)) if is_news(theirs, stale) => Some(Arc::new(theirs.clone())),
             // Another program has signed the user out.
@@ -188,11 +196,11 @@ impl EasyAuthClient {
         self.keep(stale, stored, user).await
     }
 
-    /// Keeps the `fresh` user in the place of `stale`. Who signed in or out elsewhere meanwhile has
-    /// the last word.
+    /// Keeps the `fresh` user in the place of `stale`. Who signed in or out meanwhile, here or
+    /// elsewhere, has the last word.
     async fn keep(&self, stale: Option<&User>, stored: Stored, fresh: User) -> Outcome {
         let (user, kept) = match self.put(stale, stored, &fresh).await {
-            Ok(Put::Done) => (Some(fresh), true),
+            Ok(Put::Done) => return Ok(self.take(stale, fresh).await),
             Ok(Put::Overtaken(theirs)) => (theirs, true),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "who is signed in is not kept for the next start");
@@ -200,6 +208,19 @@ impl EasyAuthClient {
             }
         };
         Ok(self.0.current.replace(stale, user.map(Arc::new), kept))
+    }
+
+    /// Has the `fresh` user, whom the store has, take the place of `stale`. If somebody else is there,
+    /// the store is told so.
+    async fn take(&self, stale: Option<&User>, fresh: User) -> Option<Arc<User>> {
+        let fresh = Arc::new(fresh);
+        let user = self.0.current.replace(stale, Some(Arc::clone(&fresh)), true);
+        if user.as_ref() != Some(&fresh)
+            && let Err(error) = self.0.store.replace(Some(&fresh), user.as_deref()).await
+        {
+            tracing::warn!(error = %chain(&error), "a token of somebody who is not signed in is still kept");
+        }
+        user
     }
 
     async fn put(
@@ -235,6 +256,14 @@ impl EasyAuthClient {
         Ok(user)
     }
 
+    /// Refuses to wait where the login callback runs: a renewal waits for its end.
+    fn outside_login(&self) -> Result<(), ClientError> {
+        match SIGNING_IN.try_with(|shared| *shared == self.address()) {
+            Ok(true) => Err(ClientError::WithinLogin),
+            _ => Ok(()),
+        }
+    }
+
     /// What tells this client from others.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
@@ -250,7 +279,7 @@ impl EasyAuthClient {
 
 tokio::task_local! {
     /// The client whose login callback is running in this task: what the callback sends through the
-    /// layer must not wait for the callback.
+    /// layer, or has refreshed, must not wait for the callback.
     static SIGNING_IN: usize;
 }
 

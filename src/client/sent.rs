@@ -78,7 +78,9 @@ where
         };
         let (parts, body) = response.into_parts();
         let mut refusal = Response::from_parts(parts, ResponseBody::take_in(body).await);
-        let user = match self.client.heal(self.user, challenge).await {
+        let sender = self.user.clone();
+        let healed = self.client.heal(self.user, challenge).await;
+        let user = match healed.and_then(|user| same_user(sender.as_deref(), user)) {
             Ok(user) => user,
             Err(error) => {
                 refusal.extensions_mut().insert(NotHealed(error));
@@ -97,6 +99,17 @@ where
             self.client.refused_again(&user, challenge);
         }
         Ok(response.map(ResponseBody::new))
+    }
+}
+
+/// `user`, unless the request is known to be somebody else's.
+fn same_user(sender: Option<&User>, user: Arc<User>) -> Result<Arc<User>, ClientError> {
+    let known = |user: &User| !user.user_id().is_empty();
+    match sender {
+        Some(sender) if known(sender) && known(&user) && sender.user_id() != user.user_id() => {
+            Err(ClientError::AnotherUser)
+        }
+        _ => Ok(user),
     }
 }
 

@@ -450,6 +450,44 @@ async fn a_login_that_goes_through_the_layer_does_not_wait_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_that_finds_its_token_expired_does_not_wait_for_itself() {
+    let fake = Fake::new();
+    fake.tell(|state| {
+        state.expires_in = Some(3_600);
+        state.refresh = Refresh::Refuses(403, "");
+    });
+    let at = fake.clone();
+    let itself: Arc<std::sync::OnceLock<EasyAuthClient>> = Arc::default();
+    let own = Arc::clone(&itself);
+    let client = fake
+        .builder()
+        .refresh_ahead(Duration::from_secs(60))
+        .login(move |login| {
+            let (client, fake) = (own.get().unwrap().clone(), at.clone());
+            async move {
+                // When a failed refresh no longer keeps it from waiting for another.
+                fake.clock.advance(Duration::from_secs(1));
+                let answer = send(&client, &fake, get("/captcha")).await;
+                assert!(matches!(answer.not_healed, Some(ClientError::WithinLogin)), "{answer:?}");
+                let refreshed = client.refresh_user().await;
+                assert!(matches!(refreshed, Err(ClientError::WithinLogin)), "{refreshed:?}");
+                Ok(login.with_token("facebook", &ProviderToken::access("EAAC")).await?)
+            }
+        })
+        .build()
+        .unwrap();
+    itself.set(client.clone()).unwrap();
+    client.set_user(fake.user()).await.unwrap();
+    fake.expire();
+    fake.clock.advance(Duration::from_secs(3_700));
+    let began = tokio::time::Instant::now();
+
+    assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_waits_for_ever() {
     // A refresh that is never answered.
     let fake = Fake::new();

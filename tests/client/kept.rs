@@ -301,6 +301,40 @@ async fn a_token_is_refreshed_ahead_in_the_background_and_an_expired_one_at_once
 }
 
 #[tokio::test]
+async fn a_fresh_token_that_is_due_again_at_once_is_not_refreshed_at_once() {
+    // Tokens that live no longer than the span, and a clock that takes them for long expired.
+    for (life, pause) in [(300, 150), (-600, 60)] {
+        let fake = Fake::new();
+        fake.tell(|state| state.expires_in = Some(life));
+        let client = fake.builder().refresh_ahead(Duration::from_secs(300)).build().unwrap();
+        client.set_user(fake.user()).await.unwrap();
+        let mut refreshes = 0;
+        for _ in 0..3 {
+            for _ in 0..20 {
+                assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+                client.drain().await;
+            }
+            refreshes += 1;
+            assert_eq!(fake.refreshes(), refreshes, "{life}");
+            fake.clock.advance(Duration::from_secs(pause - 1));
+            assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+            client.drain().await;
+            assert_eq!(fake.refreshes(), refreshes, "{life}");
+            fake.clock.advance(Duration::from_secs(1));
+        }
+        // A refusal is answered all the same, and its fresh token is one of those too.
+        send(&client, &fake, get("/")).await;
+        client.drain().await;
+        fake.expire();
+        for _ in 0..20 {
+            assert_eq!(send(&client, &fake, get("/")).await.status, 200);
+            client.drain().await;
+        }
+        assert_eq!(fake.refreshes(), refreshes + 2, "{life}");
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_that_is_asked_for_is_shared_and_says_what_is_wrong() {
     let fake = Fake::new();
     let client = fake.builder().user_store(MemoryUserStore::new()).build().unwrap();

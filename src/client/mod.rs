@@ -46,8 +46,8 @@
 //!
 //! The token goes to the application's origin only: scheme, host and port of an absolute URI. There it
 //! takes the place of any `X-ZUMO-AUTH` that a request has. Requests to others pass as they are, but
-//! for a token of this application, which is taken off. [`AsIs`] in a request's extensions leaves it
-//! alone altogether.
+//! for an `X-ZUMO-AUTH`, which is taken off, whatever it holds, unless the layer of a client of that
+//! other application has put it there. [`AsIs`] in a request's extensions leaves it alone altogether.
 //!
 //! **The service inside must not follow redirects**: it would take the token along, wherever they
 //! lead. Put such a layer outside of this one, where each step is judged anew, as tower-http's

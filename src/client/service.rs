@@ -83,7 +83,7 @@ where
             return ResponseFuture::passing(self.inner.call(request.map(RequestBody::once)));
         }
         if !is_at(self.client.origin(), request.uri()) {
-            self.keep_home(request.headers_mut());
+            keep_home(&mut request);
             return ResponseFuture::passing(self.inner.call(request.map(RequestBody::once)));
         }
         let Some(user) = self.client.sender() else { return self.call_later(request) };
@@ -117,14 +117,19 @@ impl<S> SignedIn<S> {
             sent.settle(response).await
         })
     }
+}
 
-    /// A token that came along in a request to somebody else, as by a redirect, goes no further.
-    fn keep_home(&self, headers: &mut HeaderMap) {
-        let Some(token) = headers.get(&X_ZUMO_AUTH) else { return };
-        let user = self.client.0.current.user().flatten();
-        if user.is_some_and(|user| user.header() == token) {
-            headers.remove(&X_ZUMO_AUTH);
-        }
+/// In the extensions of a request to the application of this client: the token is for where it goes.
+/// It tells other clients' layers further in, which cannot know it.
+#[derive(Clone)]
+struct For(EasyAuthClient);
+
+/// A token that came along in a request to somebody else, as by a redirect, goes no further. Whose it
+/// was, and which of several, nobody can tell.
+fn keep_home<B>(request: &mut Request<B>) {
+    let addressed = request.extensions().get::<For>();
+    if !addressed.is_some_and(|For(client)| is_at(client.origin(), request.uri())) {
+        request.headers_mut().remove(&X_ZUMO_AUTH);
     }
 }
 
@@ -140,6 +145,7 @@ where
     B::Error: Into<BoxError>,
 {
     request.headers_mut().remove(&X_ZUMO_AUTH);
+    request.extensions_mut().insert(For(client.clone()));
     let (mut parts, body) = request.into_parts();
     let (body, replay) = if parts.extensions.get::<SendOnce>().is_some() {
         (RequestBody::once(body), None)

@@ -1,7 +1,7 @@
 //! To whom the token goes, and to whom it does not.
 
-use easyauth::client::{EasyAuthClient, RequestBody};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use easyauth::client::{AsIs, EasyAuthClient, RequestBody, User};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
@@ -87,29 +87,74 @@ async fn t_135_the_token_does_not_follow_a_redirect_to_somebody_else() {
     assert!(seen[1].1.contains_key("x-zumo-auth"));
 }
 
+/// The tokens that reach the network.
+#[derive(Clone)]
+struct Arrived(Vec<HeaderValue>);
+
+async fn note<B>(request: Request<B>) -> Result<Response<AnyBody>, Infallible> {
+    let tokens = request.headers().get_all("x-zumo-auth").iter().cloned().collect();
+    let mut response = Response::new(full(""));
+    response.extensions_mut().insert(Arrived(tokens));
+    Ok(response)
+}
+
+fn arrived<B>(response: &Response<B>) -> Vec<HeaderValue> {
+    response.extensions().get::<Arrived>().unwrap().0.clone()
+}
+
 #[tokio::test]
 async fn t_135_a_token_that_came_along_goes_no_further() {
     let fake = Fake::new();
     let client = fake.builder().build().unwrap();
+    let before = fake.user();
     let user = fake.user();
+    client.set_user(before.clone()).await.unwrap();
     client.set_user(user.clone()).await.unwrap();
-    let seen: Seen = Arc::default();
-    let noted = Arc::clone(&seen);
-    let network = service_fn(move |request: Request<RequestBody<AnyBody>>| {
-        noted.lock().unwrap().push((String::new(), request.headers().clone()));
-        async { Ok::<_, Infallible>(Response::new(full(""))) }
-    });
-    let service = client.layer().layer(network);
-    let elsewhere = |token: &str| {
-        Request::get("https://other.example/").header("x-zumo-auth", token).body(full("")).unwrap()
-    };
+    let (before, user) = (before.authentication_token(), user.authentication_token());
+    let (before, user) = (before.expose().as_str(), user.expose().as_str());
+    let service = client.layer().layer(service_fn(note::<RequestBody<AnyBody>>));
 
-    service.clone().oneshot(elsewhere(user.authentication_token().expose())).await.unwrap();
-    service.oneshot(elsewhere("of the other application")).await.unwrap();
+    for tokens in [&[user][..], &[before], &["another", user], &[user, before], &["unknown"]] {
+        let mut request = Request::get("https://other.example/").body(full("")).unwrap();
+        for token in tokens {
+            request.headers_mut().append("x-zumo-auth", token.parse().unwrap());
+        }
+        let mut as_is = request.headers().clone();
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert!(arrived(&response).is_empty(), "{tokens:?}");
 
-    let seen = seen.lock().unwrap();
-    assert!(!seen[0].1.contains_key("x-zumo-auth"));
-    assert_eq!(seen[1].1["x-zumo-auth"], "of the other application");
+        // But for a program that says that it knows.
+        let mut request = Request::get("https://other.example/").body(full("")).unwrap();
+        std::mem::swap(request.headers_mut(), &mut as_is);
+        request.extensions_mut().insert(AsIs);
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(arrived(&response), *tokens);
+    }
+}
+
+#[tokio::test]
+async fn t_135_layers_of_two_applications_leave_each_other_their_tokens() {
+    let (fake, other) = (Fake::new(), Fake::at("https://other.example"));
+    let (client, others) = (fake.builder().build().unwrap(), other.builder().build().unwrap());
+    let (user, theirs) = (fake.user(), other.user_with("theirs"));
+    client.set_user(user.clone()).await.unwrap();
+    others.set_user(theirs.clone()).await.unwrap();
+    let service = ServiceBuilder::new()
+        .layer(client.layer())
+        .layer(others.layer())
+        .service(service_fn(note::<RequestBody<RequestBody<AnyBody>>>));
+
+    for (uri, user) in [
+        (ORIGIN, Some(user)),
+        ("https://other.example", Some(theirs)),
+        ("https://evil.example", None),
+    ] {
+        let request = Request::get(format!("{uri}/")).body(full("")).unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
+        let tokens: Vec<_> = user.iter().map(User::authentication_token).collect();
+        let tokens: Vec<_> = tokens.iter().map(|token| token.expose().as_str()).collect();
+        assert_eq!(arrived(&response), tokens, "{uri}");
+    }
 }
 
 #[tokio::test]

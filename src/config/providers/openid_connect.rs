@@ -126,18 +126,26 @@ fn check_credential(registration: &Registration) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// What stands in our own part of the configuration.
+/// Where Azure's file says nothing of it, this stands in our part of the configuration.
 pub(super) fn check_bearer(settings: &OpenIdConnect) -> Result<(), Wrong> {
     let Some(audiences) = &settings.bearer_audiences else { return Ok(()) };
     let problem = if settings.id_tokens_signed_with_secret {
         "bearer tokens need a provider that signs with published keys, and this one signs with the \
          client secret; leave it out"
-    } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+    } else if (audiences.is_empty() && !is_entra(settings))
+        || audiences.iter().any(String::is_empty)
+    {
         "must name whom tokens are for, such as api://my-app, or our client id for ID tokens"
     } else {
         return Ok(());
     };
     Err(Wrong("validation.allowedAudiences", problem))
+}
+
+/// Whether the file of Azure has its own place for whose tokens are taken: with none named there, our
+/// client id is enough, as in the original.
+pub(super) const fn is_entra(settings: &OpenIdConnect) -> bool {
+    matches!(settings.source, IssuerSource::Entra(_))
 }
 
 /// The cookie of a pending login can only cross sites if it is `Secure`.

@@ -28,6 +28,11 @@ impl ProviderId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether somebody who writes `name` means this provider: no two differ only in case.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.0.eq_ignore_ascii_case(name)
+    }
 }
 
 impl fmt::Display for ProviderId {

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::future::{ResponseBody, ResponseFuture, Waiting, take_ready};
 use crate::principal::Principal;
-use crate::relying_party::{Recognised, RelyingParty};
+use crate::relying_party::{Known, Recognised, RelyingParty};
 use crate::routes::{self, Route, Verdict};
 use crate::wire;
 
@@ -77,7 +77,7 @@ where
         }
         match self.relying_party.recognise(request.headers()) {
             Recognised::Known(known) if !is_suspicious(&request) => {
-                known.introduce(&mut request);
+                self.introduce(&known, &mut request);
                 ResponseFuture::vouched(self.inner.call(request), known.vouched_by())
             }
             recognised => self.look_closer(recognised, request),
@@ -127,9 +127,12 @@ impl<S> EasyAuth<S> {
             return ResponseFuture::refuse(response, Request::from_parts(parts, body));
         }
         let path = uri_of(&parts).path().to_owned();
+        let unsettled = matches!(recognised, Recognised::Unsettled);
         let verdict = match recognised {
             Recognised::Known(known) => routes::authenticated(&self.relying_party, &parts, known),
             Recognised::Unsettled => Verdict::SignIn,
+            // It comes before a request that is looked at when it comes.
+            Recognised::Unknown(_) if routes::is_preflight(&parts, &body) => Verdict::Admit(None),
             Recognised::Unknown(unknown) => {
                 let original = uri_of(&parts).clone();
                 let nested = mem::replace(&mut parts.uri, original);
@@ -148,15 +151,30 @@ impl<S> EasyAuth<S> {
             }
             Verdict::Admit(Some(known)) => {
                 let mut request = Request::from_parts(parts, body);
-                known.introduce(&mut request);
+                self.introduce(&known, &mut request);
                 ResponseFuture::vouched(self.inner.call(request), known.vouched_by())
             }
             Verdict::Answer(response) => {
                 self.release();
                 ResponseFuture::refuse(response, Request::from_parts(parts, body))
             }
+            Verdict::SignIn if !unsettled => {
+                // The provider may take its time, and will not make a stranger known.
+                self.release();
+                let copy = copy_of(&mut parts);
+                let relying_party = self.relying_party.clone();
+                let request = Request::from_parts(parts, body);
+                ResponseFuture::route(Box::pin(async move {
+                    let response = routes::sign_in(&relying_party, &copy).await;
+                    match routes::after_body(response, request) {
+                        Ok(response) => response,
+                        Err(response) => response.await,
+                    }
+                }))
+            }
             Verdict::SignIn => {
                 let copy = copy_of(&mut parts);
+                self.relying_party.strip_unclear(&mut parts.headers);
                 let relying_party = self.relying_party.clone();
                 let waiting = Waiting {
                     unproven: self.relying_party.claims_by_bearer(&parts.headers),
@@ -168,6 +186,15 @@ impl<S> EasyAuth<S> {
                 ResponseFuture::settle(future, waiting)
             }
         }
+    }
+
+    /// Tells the application who asks, and leaves it nothing that would tell it otherwise.
+    fn introduce<ReqBody>(&self, known: &Known, request: &mut Request<ReqBody>) {
+        // A bearer token is alone in its header, and proved.
+        if known.session.is_some() {
+            self.relying_party.strip_unclear(request.headers_mut());
+        }
+        known.introduce(request);
     }
 
     /// Gives back what the service has reserved for a call that will not come, such as a permit:

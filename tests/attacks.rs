@@ -11,6 +11,8 @@ mod support;
 
 #[path = "attacks/answers.rs"]
 mod answers;
+#[path = "attacks/authorization.rs"]
+mod authorization;
 #[path = "attacks/bearer.rs"]
 mod bearer;
 #[path = "attacks/callback.rs"]

@@ -294,6 +294,22 @@ fn a_provider_without_what_it_needs_is_refused() {
 }
 
 #[test]
+fn two_providers_whose_names_differ_only_in_case_are_one_too_many() {
+    let provider = |name| OpenIdConnect::new(name, "https://op.example", "web", "s3cr3t");
+    for (first, second) in [("op", "OP"), ("Op", "Op")] {
+        let config = Config::builder().public_origin("https://app.example");
+        let config = config.provider(provider(first)).provider(provider(second));
+        assert_eq!(
+            config.build().unwrap_err().to_string(),
+            format!(
+                "identityProviders.customOpenIdConnectProviders.{second}: {first} and {second} are \
+                 one name, whose case does not count in addresses; choose another for one of them"
+            )
+        );
+    }
+}
+
+#[test]
 fn oc_09_a_secret_that_signs_is_a_strong_one() {
     let setting =
         "identityProviders.customOpenIdConnectProviders.op.registration.clientCredential: ";

@@ -314,6 +314,21 @@ async fn our_own_routes_hold_no_permit_while_they_answer() {
 }
 
 #[tokio::test]
+async fn who_is_being_sent_to_sign_in_holds_no_permit_while_the_provider_is_asked() {
+    let bed = Bed::new(|builder| builder).await;
+    let service = bed.layer.layer(ConcurrencyLimit::new(Strict::default(), 1));
+    let (mut mine, mut other) = (service.clone(), service);
+    let request = Request::get("/orders").body(String::new()).unwrap();
+
+    ServiceExt::<Request<String>>::ready(&mut mine).await.unwrap();
+    let mut response = pin!(mine.call(request));
+    assert!(poll_now(response.as_mut()).is_pending());
+
+    assert!(is_ready_now(&mut other) || is_ready_now(&mut other), "the permit is kept");
+    assert_eq!(response.await.unwrap().status(), StatusCode::FOUND);
+}
+
+#[tokio::test]
 async fn who_is_being_looked_up_keeps_the_permit_and_calls_the_service_that_is_ready() {
     let ways = Ways::new().await;
     let limited = ConcurrencyLimit::new(Strict::default(), 1);

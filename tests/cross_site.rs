@@ -19,7 +19,7 @@ use support::*;
 use tower::{Layer, ServiceExt};
 
 /// Headers by which a request shows that another site sent it.
-const FOREIGN: [&[(&str, &str)]; 12] = [
+const FOREIGN: [&[(&str, &str)]; 14] = [
     &[("sec-fetch-site", "cross-site")],
     &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")],
     &[("origin", "https://evil.example")],
@@ -32,16 +32,20 @@ const FOREIGN: [&[(&str, &str)]; 12] = [
     &[("origin", "https://app.example"), ("origin", "https://evil.example")],
     &[("referer", "https://app.example/"), ("referer", "https://evil.example/")],
     &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+    &[("sec-fetch-site", "same-site")],
+    &[("sec-fetch-site", "same-site"), ("referer", "https://blog.app.example/")],
 ];
 
 /// Headers of requests that nobody can take for another site's.
-const OWN: [&[(&str, &str)]; 6] = [
+const OWN: [&[(&str, &str)]; 8] = [
     &[],
     &[("sec-fetch-site", "same-origin"), ("origin", "https://app.example")],
     &[("sec-fetch-site", "none")],
     &[("origin", "https://APP.example:443")],
     &[("referer", "https://app.example/form?x=1")],
     &[("origin", "https://spa.example")],
+    &[("sec-fetch-site", "same-origin")],
+    &[("sec-fetch-site", "same-site"), ("referer", "https://spa.example/app")],
 ];
 
 async fn signed_in() -> Story {
@@ -204,6 +208,22 @@ async fn t_61_a_sibling_site_changes_nothing_unless_it_is_listed() {
             assert_eq!(answer.status, status, "{origin} {path} {answer:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn t_61_a_sibling_site_that_says_nothing_of_itself_signs_nobody_out() {
+    let mut story = signed_in().await;
+    let silent = [("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")];
+    for (method, path) in
+        [(Method::GET, "/.auth/logout"), (Method::POST, "/.auth/logout"), (Method::POST, "/orders")]
+    {
+        let answer = story.browser.send_raw(request(&method, path, &silent)).await;
+        assert_eq!(answer.sub_status(), "403.60", "{method} {path}");
+    }
+    let navigation = [("sec-fetch-site", "same-site"), ("sec-fetch-mode", "navigate")];
+    let page = story.browser.send_raw(request(&Method::GET, "/.auth/logout", &navigation)).await;
+    assert!(page.text().contains("Do you want to sign out?"), "{page:?}");
+    assert_eq!(story.browser.user().await.as_deref(), Some("alice"));
 }
 
 #[tokio::test]

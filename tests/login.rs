@@ -33,6 +33,23 @@ async fn whoever_signs_in_is_known_to_the_application() {
 }
 
 #[tokio::test]
+async fn a_providers_name_is_found_in_any_case_and_stays_as_it_is_configured() {
+    let mut story = Story::new();
+
+    let begun = story.browser.visit("/.auth/login/Op").await;
+    let there = Url::parse(begun.location()).unwrap();
+    let redirect_uri = there.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1;
+    assert_eq!(redirect_uri, "https://app.example/.auth/login/op/callback");
+    story.browser.come_back(&story.provider.authorize(&there, "alice")).await;
+
+    let answer = story.browser.visit("/").await;
+    assert_eq!(answer.seen("x-ms-client-principal-idp"), ["op"]);
+    let me = story.browser.fetch("/.auth/me?provider=OP").await.json();
+    assert_eq!(me["provider_name"], "op");
+    assert_eq!(story.browser.fetch("/.auth/me?provider=O").await.text(), "{}");
+}
+
+#[tokio::test]
 async fn the_layer_calls_nobody_before_somebody_signs_in() {
     let mut story = Story::new();
 

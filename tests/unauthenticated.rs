@@ -236,9 +236,21 @@ async fn t_12_what_no_browser_sends_is_no_preflight() {
         ("OPTIONS", &[origin, asked, ("X_HTTP_Method_Override", "DELETE")]),
         ("OPTIONS", &[origin, asked, ("x-http-method", "DELETE")]),
         ("OPTIONS", &[origin, asked, ("x-method-override", "DELETE")]),
+        ("OPTIONS", &[origin, asked, ("content-type", "application/json")]),
+        ("OPTIONS", &[origin, asked, ("content-length", "1")]),
+        ("OPTIONS", &[origin, asked, ("transfer-encoding", "chunked")]),
+        ("OPTIONS", &[origin, asked, ("cookie", "any=thing")]),
+        ("OPTIONS", &[origin, asked, ("authorization", "Basic dTpw")]),
     ] {
         let answer = story.app.send(request(method, "/api/orders", headers)).await;
         assert_eq!(answer.sub_status(), "401.71", "{method} {headers:?}");
+    }
+    let mut with_body = request("OPTIONS", "/api/orders", &[origin, asked]);
+    *with_body.body_mut() = "{}".into();
+    assert_eq!(story.app.send(with_body).await.sub_status(), "401.71");
+    for credential in [("x-zumo-auth", "a.b.c"), ("cookie", "AppServiceAuthSession=x")] {
+        let sent = request("OPTIONS", "/api/orders", &[origin, asked, credential]);
+        assert_eq!(story.app.send(sent).await.status, 401, "{credential:?}");
     }
     let ours = story.app.send(request("OPTIONS", "/.auth/me", &[origin, asked])).await;
     assert_eq!(ours.status, 405);

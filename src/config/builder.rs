@@ -140,7 +140,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds an [identity provider](crate::provider). Names must differ, also in case.
+    /// Adds an [identity provider](crate::provider). Names must differ in more than case, which does
+    /// not count in `/.auth/login/<name>`.
     pub fn provider(mut self, provider: impl Into<Provider>) -> Self {
         self.providers.push(provider.into());
         self

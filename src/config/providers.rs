@@ -3,8 +3,6 @@
 mod oauth2;
 mod openid_connect;
 
-use std::collections::HashSet;
-
 use super::ConfigError;
 use crate::origin::PublicOrigin;
 use crate::principal::ProviderId;
@@ -15,12 +13,14 @@ pub(super) fn check_providers(
     providers: Vec<Provider>,
     origin: &PublicOrigin,
 ) -> Result<Vec<(ProviderId, Provider)>, ConfigError> {
-    let mut names = HashSet::new();
-    let mut checked = Vec::with_capacity(providers.len());
+    let mut checked: Vec<(ProviderId, Provider)> = Vec::with_capacity(providers.len());
     for provider in providers {
         let id = check_provider(&provider, origin)?;
-        if !names.insert(id.as_str().to_ascii_lowercase()) {
-            let problem = "there are two providers of this name; names must differ, also in case";
+        if let Some((other, _)) = checked.iter().find(|(other, _)| other.is_named(id.as_str())) {
+            let problem = format!(
+                "{other} and {id} are one name, whose case does not count in addresses; choose \
+                 another for one of them"
+            );
             return Err(ConfigError::new(shown(&provider.registration().setting), problem));
         }
         checked.push((id, provider));

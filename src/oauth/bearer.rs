@@ -41,6 +41,14 @@ pub(crate) fn presented(request: &HeaderMap) -> Presented<'_> {
     token(only).map_or(Presented::Nothing, Presented::Token)
 }
 
+/// What stands in the one line of `Authorization` behind its scheme, if it has one. `None` if there
+/// are more lines, or none that is text.
+pub(crate) fn alone(request: &HeaderMap) -> Option<&str> {
+    let mut lines = request.get_all(header::AUTHORIZATION).iter();
+    let line = lines.next().filter(|_| lines.next().is_none())?.to_str().ok()?;
+    Some(line.split_once(' ').map_or(line, |(_, rest)| rest.trim_ascii()))
+}
+
 /// The rest of a line that begins with `Bearer`, in whatever case; empty if it is no text.
 fn token(line: &HeaderValue) -> Option<&str> {
     let (scheme, rest) = line.as_bytes().split_at_checked(SCHEME.len())?;

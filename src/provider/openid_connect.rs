@@ -276,9 +276,12 @@ impl OpenIdConnect {
 
     /// Takes the provider's tokens in `Authorization: Bearer` for a proof of who asks: access tokens
     /// and ID tokens that are for one of `audiences` (Azure's `allowedAudiences`) or for our client
-    /// id. Unless set, `Authorization` is the application's business. An ID token that an application
-    /// posts to `/.auth/login/<name>` may be for them too, as for a [trusted
-    /// audience](Self::trusted_audience).
+    /// id. Unless set, `Authorization` is the application's business, unless it could be read as a
+    /// session token of ours. An ID token that an application posts to `/.auth/login/<name>` may be
+    /// for them too, as for a [trusted audience](Self::trusted_audience).
+    ///
+    /// With it, an application sees in `Authorization` what was proved, what is no JSON Web Token,
+    /// and tokens that can be read in one way only and are of another issuer.
     ///
     /// Such a request has the identity headers that a session's has, and no token headers. A token
     /// is good until its `exp` and the [clock skew](Self::clock_skew), and as long as its key is

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use super::authenticate::{Known, Prepared, Recognised};
 use super::credential::{NoBearer, Unknown};
@@ -45,6 +45,8 @@ enum Brought<'a> {
     Nothing,
     /// A token of nobody whom we believe: the application may know what it is.
     Foreign,
+    /// What somebody more lenient than we are could take for a token, of ours or of our providers.
+    Unclear,
     /// A token of one of our providers, or so it says.
     Ours(&'a str),
     Several,
@@ -64,10 +66,8 @@ impl RelyingParty {
             Brought::Nothing => self.recognise_session(request),
             Brought::Several => Recognised::Unknown(Unknown::Bearer(NoBearer::Several)),
             Brought::Ours(_) => Recognised::Unsettled,
-            Brought::Foreign => match self.recognise_session(request) {
-                Recognised::Unknown(unknown) => Recognised::Unknown(or_foreign(unknown)),
-                recognised => recognised,
-            },
+            Brought::Foreign => self.recognise_session_or(request, NoBearer::Foreign),
+            Brought::Unclear => self.recognise_session_or(request, NoBearer::Refused),
         }
     }
 
@@ -80,7 +80,10 @@ impl RelyingParty {
             Brought::Nothing => return self.authenticate_session(request).await,
             Brought::Several => return Ok(Err(Unknown::Bearer(NoBearer::Several))),
             Brought::Foreign => {
-                return Ok(self.authenticate_session(request).await?.map_err(or_foreign));
+                return self.authenticate_session_or(request, NoBearer::Foreign).await;
+            }
+            Brought::Unclear => {
+                return self.authenticate_session_or(request, NoBearer::Refused).await;
             }
             Brought::Ours(token) => token,
         };
@@ -99,10 +102,41 @@ impl RelyingParty {
         }))
     }
 
+    fn recognise_session_or(&self, request: &HeaderMap, why: NoBearer) -> Recognised {
+        match self.recognise_session(request) {
+            Recognised::Unknown(unknown) => Recognised::Unknown(or_bearer(unknown, why)),
+            recognised => recognised,
+        }
+    }
+
+    async fn authenticate_session_or(
+        &self,
+        request: &HeaderMap,
+        why: NoBearer,
+    ) -> Result<Result<Known, Unknown>, Error> {
+        let session = self.authenticate_session(request).await?;
+        Ok(session.map_err(|unknown| or_bearer(unknown, why)))
+    }
+
     /// Whether `Authorization` claims what nobody has proved, when the request goes on as nobody's.
     /// An application must not find it there and believe it.
     pub(crate) fn claims_by_bearer(&self, request: &HeaderMap) -> bool {
-        matches!(self.brought(request), Brought::Ours(_) | Brought::Several)
+        request.contains_key(header::AUTHORIZATION)
+            && matches!(
+                self.brought(request),
+                Brought::Ours(_) | Brought::Several | Brought::Unclear
+            )
+    }
+
+    /// Takes out of a request whose sender is known, or may yet be, what of `Authorization` will
+    /// prove nothing and could be taken for a proof.
+    pub(crate) fn strip_unclear(&self, request: &mut HeaderMap) {
+        // Most requests have none, and are to be asked only this.
+        if request.contains_key(header::AUTHORIZATION)
+            && matches!(self.brought(request), Brought::Unclear)
+        {
+            request.remove(header::AUTHORIZATION);
+        }
     }
 
     /// The issuers of the providers whose tokens are taken, as they write themselves.
@@ -124,17 +158,32 @@ impl RelyingParty {
     }
 
     fn brought<'a>(&self, request: &'a HeaderMap) -> Brought<'a> {
+        let claims_session =
+            || wire::lookalike::claims_session(request, self.settings().origin.as_str());
         if !self.accepts_bearer {
-            return Brought::Nothing;
+            return if claims_session() { Brought::Unclear } else { Brought::Nothing };
         }
+        let unclear = || {
+            claims_session() || (wire::lookalike::is_sent(request) && !self.is_of_another(request))
+        };
         match bearer::presented(request) {
-            Presented::Nothing => Brought::Nothing,
             Presented::Several => Brought::Several,
             Presented::Token(token) if self.issuers_of(token).next().is_some() => {
                 Brought::Ours(token)
             }
+            _ if unclear() => Brought::Unclear,
             Presented::Token(_) => Brought::Foreign,
+            Presented::Nothing => Brought::Nothing,
         }
+    }
+
+    /// Whether the request brings, by whatever scheme, one token that can be read in one way only,
+    /// and is of nobody whose tokens are taken.
+    fn is_of_another(&self, request: &HeaderMap) -> bool {
+        let token = bearer::alone(request);
+        token.is_some_and(|token| {
+            jws::claimed_issuer(token).is_some() && self.issuers_of(token).next().is_none()
+        })
     }
 
     /// Whose token it is, if it was verified lately and all that it rests on still stands.
@@ -261,7 +310,8 @@ impl From<Refusal> for NoBearer {
     }
 }
 
-/// A foreign token is no reason to refuse a cookie; without one it is what the request came with.
-fn or_foreign(unknown: Unknown) -> Unknown {
-    if unknown == Unknown::Nobody { Unknown::Bearer(NoBearer::Foreign) } else { unknown }
+/// A token that may not be for us is no reason to refuse a cookie; without one it is what the request
+/// came with.
+fn or_bearer(unknown: Unknown, why: NoBearer) -> Unknown {
+    if unknown == Unknown::Nobody { Unknown::Bearer(why) } else { unknown }
 }

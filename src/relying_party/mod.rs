@@ -150,11 +150,13 @@ impl RelyingParty {
         self.cookies
     }
 
-    /// The provider of this name, as it stands in a path; or the one that has it as another.
+    /// The provider of this name, as it stands in a path: in whatever case, for there are clients
+    /// that write it as their users do; or the one that has it as another.
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        let named = self.providers.iter().find(|provider| provider.id.as_str() == name);
+        let named = self.providers.iter().find(|provider| provider.id.is_named(name));
         let other = |provider: &&Arc<Provider>| {
-            provider.settings.registration().alias.is_some_and(|alias| alias == name)
+            let alias = provider.settings.registration().alias;
+            alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
         };
         named.or_else(|| self.providers.iter().find(other))
     }

@@ -5,7 +5,9 @@
 //!
 //! 1. `Sec-Fetch-Site` is `cross-site`;
 //! 2. there is an `Origin`, and it is neither ours nor one that we may redirect to;
-//! 3. there is no `Origin`, and a `Referer` of which the same is true.
+//! 3. there is no `Origin`, and a `Referer` of which the same is true;
+//! 4. there is neither, and `Sec-Fetch-Site` is `same-site`: another origin of our domain sent it,
+//!    and does not say whether it is one that we may redirect to.
 //!
 //! One that says nothing of where it comes from is no browser's, or an old one's whose user asked
 //! it to keep silent: it passes. Nothing is decided by `User-Agent`. What a session token vouches for
@@ -46,15 +48,20 @@ pub(super) fn is_forged(relying_party: &RelyingParty, parts: &Parts) -> bool {
 /// Whether another site has had the browser send this request.
 fn is_foreign(destinations: &Destinations, parts: &Parts) -> bool {
     let headers = &parts.headers;
-    if headers.get_all("sec-fetch-site").iter().any(|site| site == "cross-site") {
+    let from = |relation: &str| {
+        headers.get_all("sec-fetch-site").iter().any(|site| site.as_bytes() == relation.as_bytes())
+    };
+    if from("cross-site") {
         return true;
     }
     let foreign = |value: &HeaderValue| {
         !value.to_str().is_ok_and(|address| destinations.trusts_origin_of(address))
     };
     // Browsers send one of each. Where there are more, none may speak against the request.
-    let told = if headers.contains_key(header::ORIGIN) { header::ORIGIN } else { header::REFERER };
-    headers.get_all(told).iter().any(foreign)
+    match [header::ORIGIN, header::REFERER].into_iter().find(|told| headers.contains_key(told)) {
+        Some(told) => headers.get_all(told).iter().any(foreign),
+        None => from("same-site"),
+    }
 }
 
 /// 403.60, and why.

@@ -7,7 +7,7 @@ use http::{Method, Response, StatusCode};
 
 use super::parameters::Parameters;
 use super::refuse::{self, Explanation};
-use super::{asker, bearer, choose, csrf, login, preflight, reply};
+use super::{asker, bearer, choose, csrf, login, reply};
 use crate::config::{Settings, Unauthenticated};
 use crate::error::SubStatus;
 use crate::pending_login::Landing;
@@ -75,12 +75,9 @@ pub(crate) async fn settle(relying_party: &RelyingParty, parts: &Parts, path: &s
     }
 }
 
-/// Paths that are excluded, `OPTIONS *`, which asks about the server and not about a resource, and
-/// preflights, which come before a request that is looked at when it comes.
+/// Paths that are excluded, and `OPTIONS *`, which asks about the server and not about a resource.
 fn is_open(settings: &Settings, parts: &Parts, path: &str) -> bool {
-    settings.excluded.matches(path)
-        || (path == "*" && parts.method == Method::OPTIONS)
-        || preflight::is_preflight(parts)
+    settings.excluded.matches(path) || (path == "*" && parts.method == Method::OPTIONS)
 }
 
 fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Verdict {
@@ -99,7 +96,8 @@ fn redirect(relying_party: &RelyingParty, parts: &Parts, unknown: Unknown) -> Ve
     Verdict::SignIn
 }
 
-async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
+/// Sends the browser to sign in.
+pub(crate) async fn sign_in(relying_party: &RelyingParty, parts: &Parts) -> Response<Bytes> {
     let settings = relying_party.settings();
     let provider = settings.redirect_to.as_ref().map(|id| id.as_str());
     let Some(provider) = provider.and_then(|name| relying_party.provider(name)) else {

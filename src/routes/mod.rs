@@ -34,7 +34,10 @@ use http_body::Body;
 use tower::BoxError;
 
 pub(crate) use self::csrf::changes;
-pub(crate) use self::gate::{Verdict, authenticated, insist_on_https, settle, unauthenticated};
+pub(crate) use self::gate::{
+    Verdict, authenticated, insist_on_https, settle, sign_in, unauthenticated,
+};
+pub(crate) use self::preflight::is_preflight;
 use self::refuse::Explanation;
 pub(crate) use self::unread::after_body;
 use crate::api_prefix::Place;
@@ -85,7 +88,7 @@ impl Route {
         }
     }
 
-    /// Our fixed words count without their case; providers' names with it.
+    /// Our fixed words count without their case, as providers' names do.
     fn read(rest: &str) -> Self {
         let segments: Vec<&str> = rest.split('/').collect();
         let word = |position: usize| {

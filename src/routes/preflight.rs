@@ -5,17 +5,23 @@
 
 use http::request::Parts;
 use http::{Method, header};
+use http_body::Body;
+
+use crate::wire;
 
 /// Whether the request is a preflight, and can be nothing else.
 ///
-/// Anybody can send one, and it reaches the application as nobody's. So one that would have some
-/// frameworks take it for another method, or open a connection, is none: no browser sends it.
-pub(super) fn is_preflight(parts: &Parts) -> bool {
+/// Anybody can send one, and it reaches the application as nobody's, on every path. So one that
+/// brings what no browser sends with it is none: a body, a credential, an upgrade, or what has some
+/// frameworks take it for another method.
+pub(crate) fn is_preflight<B: Body>(parts: &Parts, body: &B) -> bool {
     let headers = &parts.headers;
     parts.method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-        && !headers.contains_key(header::UPGRADE)
+        && (body.is_end_stream() || body.size_hint().exact() == Some(0))
+        && headers.get_all(header::CONTENT_LENGTH).iter().all(|length| length == "0")
+        && !headers.keys().any(|name| NEVER_SENT.contains(&name.as_str()))
         && !headers.keys().any(|name| overrides_method(name.as_str()))
 }
 
@@ -24,3 +30,13 @@ fn overrides_method(name: &str) -> bool {
     let folded = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(folded.as_str(), "x-http-method" | "x-http-method-override" | "x-method-override")
 }
+
+/// What no preflight has (Fetch §4.8): it asks without credentials, and sends nothing.
+const NEVER_SENT: [&str; 6] = [
+    "authorization",
+    "content-type",
+    "cookie",
+    "transfer-encoding",
+    "upgrade",
+    wire::session_token::HEADER,
+];

@@ -12,9 +12,9 @@ pub(crate) fn array(principal: &Principal, now: Timestamp) -> Vec<u8> {
     write(&[Entry::new(principal, now)])
 }
 
-/// The caller's entry alone if `provider` vouches for them, else `{}`.
+/// The caller's entry alone if `provider`, in whatever case, vouches for them, else `{}`.
 pub(crate) fn entry(principal: &Principal, provider: &str, now: Timestamp) -> Vec<u8> {
-    if principal.provider().as_str() == provider {
+    if principal.provider().is_named(provider) {
         write(&Entry::new(principal, now))
     } else {
         b"{}".to_vec()

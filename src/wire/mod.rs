@@ -12,12 +12,14 @@
 //! | `principal` | `X-MS-CLIENT-PRINCIPAL` |
 //! | `header` | the request headers that the application sees: scrub, then set |
 //! | `me` | `/.auth/me` |
+//! | `lookalike` | what others could take for a token in `Authorization` |
 
 pub(crate) mod app_code;
 pub(crate) mod cookie;
 pub(crate) mod header;
 pub(crate) mod login;
 pub(crate) mod login_result;
+pub(crate) mod lookalike;
 pub(crate) mod me;
 pub(crate) mod principal;
 pub(crate) mod record;

@@ -253,10 +253,9 @@ impl From<&Session> for StoredSession {
             acr: session.authentication.context.clone(),
             amr: session.authentication.methods.clone(),
             token_generation: session.token_generation,
-            followed: session.followed.map(|Followed { generation, at }| StoredFollowed {
-                generation,
-                at: at.as_unix(),
-            }),
+            followed: session
+                .followed
+                .map(|Followed { generation, at }| StoredFollowed { generation, at: at.as_unix() }),
         }
     }
 }

@@ -264,7 +264,8 @@ impl NotRefreshed {
             Self::Refused(code) => format!("the provider refuses the refresh token ({code})"),
             Self::NotAdmitted(why) => why.to_string(),
             Self::Stray => {
-                "neither an ID token nor userinfo shows whose the posted refresh token is".to_owned()
+                "neither an ID token nor userinfo shows whose the posted refresh token is"
+                    .to_owned()
             }
             Self::Failed(error) => error.chain(),
         }

@@ -191,6 +191,13 @@ fn what_cannot_work_is_an_error_that_names_the_setting_and_the_remedy() {
         ),
         (aad(json!({"clientId": "id"})), json!({}), "openIdIssuer", "is not set"),
         (
+            json!({"azureActiveDirectory": {
+                "registration": entra(TENANT), "validation": {"allowedAudiences": [""]}}}),
+            json!({}),
+            "identityProviders.azureActiveDirectory.validation.allowedAudiences",
+            "must name whom tokens are for",
+        ),
+        (
             aad(json!({"openIdIssuer": "login.microsoftonline.com", "clientId": "id",
                 "clientSecretSettingName": "SECRET"})),
             json!({}),

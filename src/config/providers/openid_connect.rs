@@ -126,7 +126,7 @@ fn check_credential(registration: &Registration) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Where Azure's file says nothing of it, this stands in our part of the configuration.
+/// Whose bearer tokens are taken: in our part of the configuration, but for Entra ID.
 pub(super) fn check_bearer(settings: &OpenIdConnect) -> Result<(), Wrong> {
     let Some(audiences) = &settings.bearer_audiences else { return Ok(()) };
     let problem = if settings.id_tokens_signed_with_secret {
@@ -142,8 +142,8 @@ pub(super) fn check_bearer(settings: &OpenIdConnect) -> Result<(), Wrong> {
     Err(Wrong("validation.allowedAudiences", problem))
 }
 
-/// Whether the file of Azure has its own place for whose tokens are taken: with none named there, our
-/// client id is enough, as in the original.
+/// Whether it is Entra ID. Azure's own section says whom its tokens are for, and with nobody named our
+/// client id is enough.
 pub(super) const fn is_entra(settings: &OpenIdConnect) -> bool {
     matches!(settings.source, IssuerSource::Entra(_))
 }

@@ -294,9 +294,33 @@ mod tests {
             let authority = format!("https://login.microsoftonline.com/{authority}");
             let authority = Authority::parse(&authority).unwrap();
             assert!([v1, v2, others].iter().all(|issuer| authority.may_issue(&at(issuer))));
-            for foreign in ["https://op.example/TENANT/", "http://sts.windows.net/TENANT/", "", "x"]
-            {
+            for foreign in [
+                "https://a.b2clogin.com/TENANT/v2.0/",
+                "https://op.example/TENANT/",
+                "http://sts.windows.net/TENANT/",
+                "",
+                "x",
+            ] {
                 assert!(!authority.may_issue(&at(foreign)), "{foreign}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_houses_of_b2c_and_external_id_are_their_own() {
+        for (authority, issuer) in [
+            (
+                "https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=x",
+                "https://a.b2clogin.com/TENANT/v2.0/",
+            ),
+            ("https://a.ciamlogin.com/TENANT/v2.0", "https://TENANT.ciamlogin.com/TENANT/v2.0"),
+        ] {
+            let parsed = Authority::parse(&at(authority)).unwrap();
+            assert!(parsed.may_issue(&at(issuer)), "{authority}");
+            for foreign in
+                ["https://sts.windows.net/TENANT/", "https://b.b2clogin.com/TENANT/v2.0/"]
+            {
+                assert!(!parsed.may_issue(&at(foreign)), "{authority} {foreign}");
             }
         }
     }

@@ -10,6 +10,8 @@
 
 #[path = "openid_providers/aad.rs"]
 mod aad;
+#[path = "openid_providers/aad_bearer.rs"]
+mod aad_bearer;
 #[path = "openid_providers/apple.rs"]
 mod apple;
 #[path = "openid_providers/configured.rs"]

@@ -44,8 +44,12 @@ fn check_provider(provider: &Provider, origin: &PublicOrigin) -> Result<Provider
     };
     checked.map_err(|error| wrong(&registration.setting, error))?;
     if let Protocol::OpenIdConnect(settings) = &provider.0 {
-        let ours = format!("easyauth.providers.{}", id.as_str());
-        openid_connect::check_bearer(settings).map_err(|error| wrong(&ours, error))?;
+        let place = if openid_connect::is_entra(settings) {
+            registration.setting.clone()
+        } else {
+            format!("easyauth.providers.{}", id.as_str())
+        };
+        openid_connect::check_bearer(settings).map_err(|error| wrong(&place, error))?;
     }
     Ok(id)
 }

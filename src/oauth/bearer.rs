@@ -15,7 +15,7 @@ use super::jwk::KeySet;
 use super::jws::{self, JwsError, Keys};
 use super::jwt;
 use crate::clock::Timestamp;
-use crate::principal::{Issuer, Subject};
+use crate::principal::Issuer;
 
 /// What a request's `Authorization` presents.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,8 +85,9 @@ pub(crate) fn verify(
     }
     check_purpose(claims)?;
     let expires_at = check_validity(claims, expected)?;
-    let subject = jwt::subject(claims).ok_or(BearerError::SubjectInvalid)?;
-    Ok(Accepted { subject, expires_at, claims: verified.into_claims() })
+    // Every token is about somebody, also where a provider names them by another claim.
+    jwt::subject(claims).ok_or(BearerError::SubjectInvalid)?;
+    Ok(Accepted { expires_at, claims: verified.into_claims() })
 }
 
 /// What a token must say to be accepted.
@@ -103,7 +104,6 @@ pub(crate) struct Expected<'a> {
 /// An accepted token.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    pub(crate) subject: Subject,
     /// When it is no longer accepted: its `exp`, and what clocks may differ.
     pub(crate) expires_at: Timestamp,
     pub(crate) claims: Object,

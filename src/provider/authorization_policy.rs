@@ -27,6 +27,8 @@ pub struct AuthorizationPolicy {
     applications: Vec<String>,
     identities: Vec<String>,
     groups: Vec<String>,
+    /// Another that has to be met, too.
+    further: Option<Box<Self>>,
 }
 
 impl AuthorizationPolicy {
@@ -65,11 +67,23 @@ impl AuthorizationPolicy {
         self
     }
 
+    /// The policy that asks for what this one and `other` ask for.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        let nothing = Self::default();
+        if other != nothing {
+            let further = self.further.take().map(|further| *further).unwrap_or_default();
+            self.further = Some(Box::new(other.and(further)));
+        }
+        self
+    }
+
     /// Whether the holder of a token that states `claims` may come in.
     pub(crate) fn admits_token(&self, claims: &Object) -> bool {
         let by_application = self.applications.is_empty()
             || (parties(claims).next().is_some() && self.admits_parties(claims));
-        by_application && self.admits_principal(claims)
+        by_application
+            && self.admits_principal(claims)
+            && self.further.as_ref().is_none_or(|further| further.admits_token(claims))
     }
 
     /// Whether somebody may come in who signed in to the application `client_id`, and of whom the
@@ -77,7 +91,9 @@ impl AuthorizationPolicy {
     pub(crate) fn admits_sign_in(&self, client_id: &str, claims: &Object) -> bool {
         let by_application = self.applications.is_empty()
             || (is_in(client_id, &self.applications) && self.admits_parties(claims));
-        by_application && self.admits_principal(claims)
+        by_application
+            && self.admits_principal(claims)
+            && self.further.as_ref().is_none_or(|further| further.admits_sign_in(client_id, claims))
     }
 
     fn admits_parties(&self, claims: &Object) -> bool {
@@ -173,5 +189,23 @@ mod tests {
         assert!(policy.admits_token(&claims(r#"{"azp":"cli","groups":["staff"]}"#)));
         assert!(!policy.admits_token(&claims(r#"{"azp":"cli","groups":[]}"#)));
         assert!(!policy.admits_token(&claims(r#"{"azp":"x","groups":["staff"]}"#)));
+    }
+    #[test]
+    fn of_two_policies_each_must_be_met() {
+        let both = policy().allowed_groups(["staff"]).and(policy().allowed_groups(["eu"]));
+        let three = both.clone().and(policy()).and(policy().allowed_applications(["cli"]));
+
+        for (json, by_both, by_three) in [
+            (r#"{"azp":"cli","groups":["staff","eu"]}"#, true, true),
+            (r#"{"azp":"x","groups":["staff","eu"]}"#, true, false),
+            (r#"{"azp":"cli","groups":["staff"]}"#, false, false),
+            (r#"{"azp":"cli","groups":["eu"]}"#, false, false),
+        ] {
+            assert_eq!(both.admits_token(&claims(json)), by_both, "{json}");
+            assert_eq!(both.admits_sign_in("cli", &claims(json)), by_both, "{json}");
+            assert_eq!(three.admits_token(&claims(json)), by_three, "{json}");
+            assert_eq!(three.admits_sign_in("cli", &claims(json)), by_three, "{json}");
+        }
+        assert_eq!(policy().and(policy()), policy());
     }
 }

@@ -30,11 +30,18 @@ impl OpenIdConnect {
         if !self.has_tenants(metadata) {
             return Ok(metadata.issuer.clone());
         }
-        let named = metadata.issuer.as_str();
         let tenant = tenant.ok_or(NotAdmitted::Tenant)?;
         let allowed = self.admission.tenants.iter().find(|id| id.eq_ignore_ascii_case(tenant));
         let allowed = allowed.ok_or(NotAdmitted::Tenant)?;
-        Ok(Issuer::new(&named.replace(TENANT_ID, &allowed.to_ascii_lowercase())))
+        Ok(issuer_of(metadata, allowed))
+    }
+
+    /// The issuers of all whom the provider may vouch for: where it has tenants, those let in.
+    pub(crate) fn issuers(&self, metadata: &Metadata) -> Vec<Issuer> {
+        if !self.has_tenants(metadata) {
+            return vec![metadata.issuer.clone()];
+        }
+        self.admission.tenants.iter().map(|tenant| issuer_of(metadata, tenant)).collect()
     }
 
     /// The issuer that a later ID token must name of a user whose first one named `earlier`.
@@ -75,7 +82,13 @@ impl OpenIdConnect {
         if admitted { Ok(()) } else { Err(NotAdmitted::Policy) }
     }
 
-    /// By which name the user of a verified ID token is known for ever; `None` if it has none.
+    /// Checks whether the holder of a verified bearer token that states `claims` may come in.
+    pub(crate) fn admit_holder(&self, claims: &Object) -> Result<(), NotAdmitted> {
+        self.admission.check(claims)?;
+        if self.policy.admits_token(claims) { Ok(()) } else { Err(NotAdmitted::Policy) }
+    }
+
+    /// By which name the holder of a verified token is known for ever; `None` if it has none.
     pub(crate) fn subject(&self, id_token: &Object) -> Option<Subject> {
         let usable = |subject: &String| {
             (1..=MAX_SUBJECT).contains(&subject.len())
@@ -145,6 +158,11 @@ impl OpenIdConnect {
         }
         tokens
     }
+}
+
+/// The issuer of a tenant, by the metadata of all.
+fn issuer_of(metadata: &Metadata, tenant: &str) -> Issuer {
+    Issuer::new(&metadata.issuer.as_str().replace(TENANT_ID, &tenant.to_ascii_lowercase()))
 }
 
 const MAX_SUBJECT: usize = 255;

@@ -47,21 +47,23 @@ impl IssuerSource {
         discovery::configured_url(issuer).is_ok_and(|url| url.scheme() == "http")
     }
 
-    /// The issuers whose metadata a document from here may be, as far as the configuration says: who
-    /// is called by the address of the metadata may or may not end in a slash.
-    pub(crate) fn candidates(&self) -> Vec<Issuer> {
-        let issuers = match self {
+    /// Whose tokens may be the provider's, as far as the configuration says.
+    pub(crate) fn issuers(&self) -> Issuers {
+        let named = match self {
             Self::Configured(issuer)
             | Self::Issuer(issuer)
             | Self::MetadataUrl(_, Some(issuer)) => vec![issuer.clone()],
-            // An authority has as many as it has tenants.
-            Self::Entra(_) => Vec::new(),
+            Self::Entra(authority) => match Authority::parse(authority) {
+                Ok(authority) => return Issuers::Entra(authority),
+                // No configuration has such a one.
+                Err(_) => Vec::new(),
+            },
             Self::MetadataUrl(url, None) => {
                 let base = url.strip_suffix(OPENID_CONFIGURATION);
                 base.map(|base| vec![base.to_owned(), format!("{base}/")]).unwrap_or_default()
             }
         };
-        issuers.iter().map(|issuer| Issuer::new(issuer)).collect()
+        Issuers::Named(named.iter().map(|issuer| Issuer::new(issuer)).collect())
     }
 
     /// Whether a metadata document from here may name `issuer`.
@@ -77,6 +79,33 @@ impl IssuerSource {
                 let base = url.strip_suffix(OPENID_CONFIGURATION);
                 base.is_some_and(|base| named.strip_suffix('/').unwrap_or(named) == base)
             }
+        }
+    }
+}
+
+/// Whose tokens may be a provider's.
+#[derive(Debug)]
+pub(crate) enum Issuers {
+    /// One of these: who is known by the address of their metadata may or may not end in a slash.
+    Named(Vec<Issuer>),
+    /// Entra ID has as many as it has tenants, in two versions each.
+    Entra(Authority),
+}
+
+impl Issuers {
+    /// Whether a token that says to be `claimed`'s is worth a look. Nothing is believed by it.
+    pub(crate) fn may_be(&self, claimed: &str) -> bool {
+        match self {
+            Self::Named(issuers) => issuers.iter().any(|issuer| issuer.as_str() == claimed),
+            Self::Entra(authority) => authority.may_issue(claimed),
+        }
+    }
+
+    /// The one that it is, if the configuration leaves no choice.
+    pub(crate) fn only(&self) -> Option<&Issuer> {
+        match self {
+            Self::Named(issuers) => issuers.first().filter(|_| issuers.len() == 1),
+            Self::Entra(_) => None,
         }
     }
 }

@@ -50,7 +50,7 @@ pub use facebook::Facebook;
 pub use github::GitHub;
 pub use google::Google;
 pub(crate) use habits::Sources;
-pub(crate) use issuer_source::IssuerSource;
+pub(crate) use issuer_source::{IssuerSource, Issuers};
 pub use microsoft_account::MicrosoftAccount;
 pub(crate) use microsoft_account::successor;
 pub(crate) use oauth1::OAuth1;

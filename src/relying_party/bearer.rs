@@ -12,18 +12,19 @@ use super::verified_tokens::VerifiedToken;
 use super::{Provider, RelyingParty};
 use crate::error::Error;
 use crate::oauth::bearer::{self, Accepted, BearerError, Expected, Presented};
+use crate::oauth::id_token;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::{self, JwsError};
-use crate::principal::{Issuer, Principal};
-use crate::provider::{self, OpenIdConnect, Protocol};
+use crate::principal::{Principal, Subject};
+use crate::provider::{self, Issuers, NotAdmitted, OpenIdConnect, Protocol};
 use crate::secret::Secret;
 use crate::wire;
 
 /// How a provider's tokens are taken.
 #[derive(Debug)]
 pub(super) struct BearerTokens {
-    /// The issuers that its metadata may name: whose tokens are worth a look.
-    issuers: Vec<Issuer>,
+    /// Whose tokens are worth a look.
+    issuers: Issuers,
     /// Whom a token may be for.
     audiences: Vec<String>,
 }
@@ -34,7 +35,7 @@ impl BearerTokens {
         let Protocol::OpenIdConnect(settings) = &provider.0 else { return None };
         let mut audiences = settings.bearer_audiences.clone()?;
         audiences.push(settings.registration.client_id.clone());
-        Some(Self { issuers: settings.source.candidates(), audiences })
+        Some(Self { issuers: settings.source.issuers(), audiences })
     }
 }
 
@@ -142,15 +143,16 @@ impl RelyingParty {
     pub(crate) async fn bearer_issuers(&self) -> Result<Vec<String>, Error> {
         let mut issuers = Vec::new();
         for provider in &self.providers {
-            match provider.bearer.as_ref().map(|bearer| bearer.issuers.as_slice()) {
-                None => {}
-                Some([only]) => issuers.push(only.as_str().to_owned()),
-                // Only its metadata say how it writes itself.
-                Some(_) => {
-                    let (metadata, _) = self.published(provider).await?;
-                    issuers.push(metadata.issuer.as_str().to_owned());
-                }
+            let Some(bearer) = &provider.bearer else { continue };
+            let Protocol::OpenIdConnect(settings) = &provider.settings.0 else { continue };
+            if let Some(only) = bearer.issuers.only() {
+                issuers.push(only.as_str().to_owned());
+                continue;
             }
+            // Only its metadata say how it writes itself.
+            let (metadata, _) = self.published(provider).await?;
+            let named = settings.issuers(&metadata);
+            issuers.extend(named.iter().map(|issuer| issuer.as_str().to_owned()));
         }
         Ok(issuers)
     }
@@ -217,18 +219,15 @@ impl RelyingParty {
         let Protocol::OpenIdConnect(settings) = &provider.settings.0 else {
             return Ok(Err(NoBearer::Refused));
         };
-        let (Accepted { subject, expires_at, claims }, keys) =
-            match self.accept(provider, settings, token).await? {
-                Ok(accepted) => accepted,
-                Err(cause) => {
-                    let provider = &provider.id;
-                    tracing::debug!(%provider, %cause, "a bearer token is refused");
-                    return Ok(Err(NoBearer::Refused));
-                }
-            };
-        if !settings.policy.admits_token(&claims) {
-            return Ok(Err(NoBearer::NotAdmitted));
-        }
+        let (holder, keys) = match self.accept(provider, settings, token).await? {
+            Ok(accepted) => accepted,
+            Err(cause) => {
+                let provider = &provider.id;
+                tracing::debug!(%provider, %cause, "a bearer token is refused");
+                return Ok(Err(cause.into()));
+            }
+        };
+        let Holder { subject, accepted: Accepted { expires_at, claims } } = holder;
         let stated = settings.identity(&provider.id, &subject, &claims, &[]);
         let prepared = Arc::new(Prepared::new(Principal::new(stated.identity, None)));
         let known = Known::by_bearer(&prepared);
@@ -237,39 +236,77 @@ impl RelyingParty {
         Ok(Ok(known))
     }
 
-    /// What a token says, and the keys that vouch for it.
+    /// Whose a token is and what it says, and the keys that vouch for it.
     async fn accept(
         &self,
         provider: &Arc<Provider>,
         settings: &OpenIdConnect,
         token: &str,
-    ) -> Result<Result<(Accepted, Arc<KeySet>), BearerError>, Error> {
+    ) -> Result<Result<(Holder, Arc<KeySet>), Refusal>, Error> {
         let (metadata, keys) = self.published(provider).await?;
         let algorithms = metadata.capabilities.public_signing_algorithms();
+        let tenant = id_token::unchecked_tenant(token);
+        let issuer = match settings.issuer_for(&metadata, tenant.as_deref()) {
+            Ok(issuer) => issuer,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
         let expected = Expected {
-            issuer: &metadata.issuer,
+            issuer: &issuer,
             audiences: provider.bearer.as_ref().map_or(&[], |bearer| &bearer.audiences),
             now: self.now(),
             skew: settings.clock_skew,
         };
-        let verify = |keys: Arc<KeySet>| {
-            bearer::verify(token, &keys, &algorithms, &expected).map(|accepted| (accepted, keys))
+        let verify = |keys: &KeySet| {
+            bearer::verify(token, &settings.keys_of(&issuer, keys), &algorithms, &expected)
         };
-        match verify(keys) {
+        let (accepted, keys) = match verify(&keys) {
             Err(BearerError::Signature(JwsError::NoMatchingKey)) => {
-                Ok(verify(self.keys_again(Sender::Anybody, provider, &metadata).await?))
+                let keys = self.keys_again(Sender::Anybody, provider, &metadata).await?;
+                (verify(&keys), keys)
             }
-            verified => Ok(verified),
-        }
+            verified => (verified, keys),
+        };
+        let holder = accepted.map_err(Refusal::from).and_then(|accepted| {
+            settings.admit_holder(&accepted.claims)?;
+            let subject = settings.subject(&accepted.claims).ok_or(BearerError::SubjectInvalid)?;
+            Ok(Holder { subject, accepted })
+        });
+        Ok(holder.map(|holder| (holder, keys)))
     }
 
     /// The providers that the token may be of, by what it says itself.
     fn issuers_of(&self, token: &str) -> impl Iterator<Item = &Arc<Provider>> {
         let claimed = jws::claimed_issuer(token);
         self.providers.iter().filter(move |provider| {
-            let mut issuers = provider.bearer.iter().flat_map(|bearer| &bearer.issuers);
-            claimed.as_ref().is_some_and(|claimed| issuers.any(|issuer| issuer.as_str() == claimed))
+            let bearer = provider.bearer.as_ref();
+            bearer
+                .zip(claimed.as_ref())
+                .is_some_and(|(bearer, claimed)| bearer.issuers.may_be(claimed))
         })
+    }
+}
+
+/// Who holds an accepted token.
+struct Holder {
+    subject: Subject,
+    accepted: Accepted,
+}
+
+/// Why a token of one of our providers is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Token(#[from] BearerError),
+    #[error(transparent)]
+    Holder(#[from] NotAdmitted),
+}
+
+impl From<Refusal> for NoBearer {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Token(_) => Self::Refused,
+            Refusal::Holder(_) => Self::NotAdmitted,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ fn read(providers: &Value, ours: &Value) -> Result<ConfigBuilder, ConfigError> {
 }
 
 /// A story with the one provider of such a file.
-fn story(name: &'static str, path: &str, providers: &Value, ours: &Value) -> Story {
+pub(super) fn configured(name: &'static str, path: &str, providers: &Value, ours: &Value) -> Story {
     let clock = ManualClock::new();
     let store = TestStore::new();
     let provider = FakeProvider::below(name, path, &clock);
@@ -67,7 +67,8 @@ async fn entra_id_is_read_as_azure_exports_it() {
             "defaultAuthorizationPolicy": {"allowedPrincipals": {}},
         },
     }});
-    let mut story = story("aad", &path, &providers, &json!({"aad": {"allowedTenants": [TENANT]}}));
+    let mut story =
+        configured("aad", &path, &providers, &json!({"aad": {"allowedTenants": [TENANT]}}));
     for token in [IdToken, IdTokenBesideCode] {
         story.provider.set(token, "tid", TENANT);
         story.provider.set(token, "aud", json!([CLIENT_ID, "api://web"]));
@@ -93,7 +94,7 @@ async fn entra_ids_certificate_is_in_our_part_of_the_file() {
         "login": {"loginParameters": ["response_type=code"]},
     }});
     let ours = json!({"aad": {"privateKeySettingName": "RSA_KEY"}});
-    let mut story = story("aad", &path, &providers, &ours);
+    let mut story = configured("aad", &path, &providers, &ours);
 
     let query = authorization_query(&mut story, "/.auth/login/aad").await;
     assert!(query.starts_with("response_type=code&"), "{query}");
@@ -109,7 +110,7 @@ async fn google_is_read_as_azure_exports_it() {
         "validation": {"allowedAudiences": []},
     }});
     let ours = json!({"google": {"issuer": "https://google.example"}});
-    let mut story = story("google", "", &providers, &ours);
+    let mut story = configured("google", "", &providers, &ours);
     let query = authorization_query(&mut story, "/.auth/login/google").await;
     assert!(query.contains("&scope=openid email&access_type=offline&hd=example.com&"), "{query}");
 
@@ -125,7 +126,7 @@ async fn microsoft_accounts_are_read_as_azure_exports_them() {
         "login": {"scopes": ["wl.basic", "wl.emails"]},
     }});
     let ours = json!({"microsoftaccount": {"issuer": "https://microsoftaccount.example"}});
-    let mut story = story("microsoftaccount", "", &providers, &ours);
+    let mut story = configured("microsoftaccount", "", &providers, &ours);
     let query = authorization_query(&mut story, "/.auth/login/microsoftaccount").await;
 
     assert!(query.contains("&scope=openid profile email&"), "{query}");
@@ -139,7 +140,7 @@ async fn apple_is_read_with_its_key() {
     let ours = json!({"apple": {
         "issuer": "https://apple.example", "teamId": TEAM_ID, "keyId": "ABC123DEFG",
         "privateKeySettingName": "EC_KEY"}});
-    let mut story = story("apple", "", &providers, &ours);
+    let mut story = configured("apple", "", &providers, &ours);
     story.sign_in("alice").await;
 
     assert_refreshes(&mut story).await;
@@ -159,7 +160,7 @@ async fn a_custom_provider_is_read_without_discovery_and_with_a_key() {
     }}}});
     let ours = json!({"op": {"privateKeySettingName": "RSA_KEY", "keyId": "our-key",
         "endpoints": {"userInfo": "https://op.example/userinfo"}}});
-    let mut story = story("op", "", &providers, &ours);
+    let mut story = configured("op", "", &providers, &ours);
     story.sign_in("alice").await;
 
     assert_eq!(story.provider.take_asked(), [Token, Keys, Userinfo]);
@@ -189,6 +190,13 @@ fn what_cannot_work_is_an_error_that_names_the_setting_and_the_remedy() {
             "written as its id",
         ),
         (aad(json!({"clientId": "id"})), json!({}), "openIdIssuer", "is not set"),
+        (
+            json!({"azureActiveDirectory": {
+                "registration": entra(TENANT), "validation": {"allowedAudiences": [""]}}}),
+            json!({}),
+            "identityProviders.azureActiveDirectory.validation.allowedAudiences",
+            "must name whom tokens are for",
+        ),
         (
             aad(json!({"openIdIssuer": "login.microsoftonline.com", "clientId": "id",
                 "clientSecretSettingName": "SECRET"})),

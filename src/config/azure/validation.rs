@@ -8,8 +8,8 @@ use crate::provider::{AuthorizationPolicy, OpenIdConnect};
 /// What a file says of a provider's tokens.
 #[derive(Debug, Default)]
 pub(super) struct Validation {
-    audiences: Option<Vec<String>>,
-    policy: AuthorizationPolicy,
+    pub(super) audiences: Option<Vec<String>>,
+    pub(super) policy: AuthorizationPolicy,
 }
 
 impl Validation {
@@ -17,6 +17,13 @@ impl Validation {
         let audiences = section.texts("allowedAudiences")?.map(owned);
         let policy = section.section("defaultAuthorizationPolicy", read_policy)?;
         Ok(Self { audiences, policy })
+    }
+
+    /// Reads Entra ID's, of which Azure's file says more.
+    pub(super) fn read_entra(section: &mut Section<'_>) -> Result<Self, ConfigError> {
+        let Self { audiences, policy } = Self::read(section)?;
+        let checks = section.section("jwtClaimChecks", read_claim_checks)?;
+        Ok(Self { audiences, policy: policy.and(checks) })
     }
 
     pub(super) fn apply(&self, mut provider: OpenIdConnect) -> OpenIdConnect {
@@ -35,4 +42,11 @@ fn read_policy(section: &mut Section<'_>) -> Result<AuthorizationPolicy, ConfigE
         .allowed_applications(applications)
         .allowed_identities(identities)
         .allowed_groups(groups))
+}
+
+/// What came before the policy: lists that a token has to meet each.
+fn read_claim_checks(section: &mut Section<'_>) -> Result<AuthorizationPolicy, ConfigError> {
+    let applications = section.texts("allowedClientApplications")?.unwrap_or_default();
+    let groups = section.texts("allowedGroups")?.unwrap_or_default();
+    Ok(AuthorizationPolicy::new().allowed_applications(applications).allowed_groups(groups))
 }

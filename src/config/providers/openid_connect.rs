@@ -126,18 +126,26 @@ fn check_credential(registration: &Registration) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// What stands in our own part of the configuration.
+/// Whose bearer tokens are taken: in our part of the configuration, but for Entra ID.
 pub(super) fn check_bearer(settings: &OpenIdConnect) -> Result<(), Wrong> {
     let Some(audiences) = &settings.bearer_audiences else { return Ok(()) };
     let problem = if settings.id_tokens_signed_with_secret {
         "bearer tokens need a provider that signs with published keys, and this one signs with the \
          client secret; leave it out"
-    } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+    } else if (audiences.is_empty() && !is_entra(settings))
+        || audiences.iter().any(String::is_empty)
+    {
         "must name whom tokens are for, such as api://my-app, or our client id for ID tokens"
     } else {
         return Ok(());
     };
     Err(Wrong("validation.allowedAudiences", problem))
+}
+
+/// Whether it is Entra ID. Azure's own section says whom its tokens are for, and with nobody named our
+/// client id is enough.
+pub(super) const fn is_entra(settings: &OpenIdConnect) -> bool {
+    matches!(settings.source, IssuerSource::Entra(_))
 }
 
 /// The cookie of a pending login can only cross sites if it is `Secure`.

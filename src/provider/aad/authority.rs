@@ -71,6 +71,16 @@ impl Authority {
         tenant && self.is_at_home(issuer)
     }
 
+    /// Whether a token that names `issuer` may be of the authority: in either version, whichever its
+    /// metadata have. Where only they know the tenant, every tenant's may.
+    pub(crate) fn may_issue(&self, issuer: &str) -> bool {
+        let tenant = match &self.tenancy {
+            Tenancy::One(tenant) => has_segment(issuer, tenant),
+            Tenancy::Named | Tenancy::Any => true,
+        };
+        tenant && self.is_at_home(issuer)
+    }
+
     /// Metadata are believed by where they were fetched; that they speak of their own house only is
     /// a second line of defence.
     fn is_at_home(&self, issuer: &str) -> bool {
@@ -267,6 +277,51 @@ mod tests {
         ] {
             let parsed = Authority::parse(&at(authority)).unwrap();
             assert_eq!(parsed.accepts(&at(issuer)), accepted, "{authority} {issuer}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_worth_a_look_if_it_says_to_be_of_the_house_and_of_the_tenant() {
+        let [v1, v2] =
+            ["https://sts.windows.net/TENANT/", "https://login.microsoftonline.com/TENANT/v2.0"];
+        let others = "https://login.microsoftonline.com/OTHER/v2.0";
+        for authority in [v1, v2, "https://login.microsoftonline.com/TENANT"] {
+            let authority = Authority::parse(&at(authority)).unwrap();
+            assert!(authority.may_issue(&at(v1)) && authority.may_issue(&at(v2)));
+            assert!(!authority.may_issue(&at(others)));
+        }
+        for authority in ["common/v2.0", "organizations", "a.onmicrosoft.com/v2.0"] {
+            let authority = format!("https://login.microsoftonline.com/{authority}");
+            let authority = Authority::parse(&authority).unwrap();
+            assert!([v1, v2, others].iter().all(|issuer| authority.may_issue(&at(issuer))));
+            for foreign in [
+                "https://a.b2clogin.com/TENANT/v2.0/",
+                "https://op.example/TENANT/",
+                "http://sts.windows.net/TENANT/",
+                "",
+                "x",
+            ] {
+                assert!(!authority.may_issue(&at(foreign)), "{foreign}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_houses_of_b2c_and_external_id_are_their_own() {
+        for (authority, issuer) in [
+            (
+                "https://a.b2clogin.com/a.onmicrosoft.com/v2.0/.well-known/openid-configuration?p=x",
+                "https://a.b2clogin.com/TENANT/v2.0/",
+            ),
+            ("https://a.ciamlogin.com/TENANT/v2.0", "https://TENANT.ciamlogin.com/TENANT/v2.0"),
+        ] {
+            let parsed = Authority::parse(&at(authority)).unwrap();
+            assert!(parsed.may_issue(&at(issuer)), "{authority}");
+            for foreign in
+                ["https://sts.windows.net/TENANT/", "https://b.b2clogin.com/TENANT/v2.0/"]
+            {
+                assert!(!parsed.may_issue(&at(foreign)), "{authority} {foreign}");
+            }
         }
     }
 

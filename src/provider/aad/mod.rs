@@ -20,7 +20,7 @@ use super::habits::{self, Habits};
 use super::issuer_source::IssuerSource;
 use super::private_key::PrivateKey;
 use super::registration::{Audience, Registration, Signing};
-use super::{OpenIdConnect, Provider};
+use super::{AuthorizationPolicy, OpenIdConnect, Provider};
 use crate::oauth::authorization::ResponseType;
 use crate::oauth::json::Object;
 use crate::oauth::token::ClientAuthentication;
@@ -66,6 +66,30 @@ use crate::secret::Secret;
 /// # Refreshing
 ///
 /// A refresh token comes if the scopes have `offline_access`.
+///
+/// # Bearer tokens
+///
+/// Programs come in with an access token for this application
+/// ([`accept_bearer_tokens`](Self::accept_bearer_tokens)):
+///
+/// ```
+/// use easyauth::provider::{AuthorizationPolicy, EntraId};
+///
+/// let issuer = "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0";
+/// let provider = EntraId::new(issuer, "client-id", "client-secret")
+///     .accept_bearer_tokens(["api://client-id"])
+///     .authorization_policy(
+///         AuthorizationPolicy::new().allowed_applications(["client-id", "client-id-of-a-program"]),
+///     );
+/// ```
+///
+/// In `auth.json` they are always taken:
+///
+/// ```json
+/// "azureActiveDirectory": {"validation": {
+///     "allowedAudiences": ["api://client-id"],
+///     "defaultAuthorizationPolicy": {"allowedApplications": ["client-id", "client-id-of-a-program"]}}}
+/// ```
 ///
 /// # Version 1
 ///
@@ -135,7 +159,7 @@ impl EntraId {
         self
     }
 
-    /// The tenants whose users may sign in, by their ids. All that the issuer admits unless set;
+    /// The tenants whose users may sign in or come in by a bearer token, by their ids. All that the issuer admits unless set;
     /// required where that would be everybody.
     ///
     /// A user of another tenant is refused with 403.76. Also `WEBSITE_AUTH_AAD_ALLOWED_TENANTS`.
@@ -149,6 +173,42 @@ impl EntraId {
     #[must_use]
     pub fn allowed_audience(mut self, audience: impl Into<String>) -> Self {
         self.0 = self.0.trusted_audience(audience);
+        self
+    }
+
+    /// Takes the tenant's tokens in `Authorization: Bearer` for a proof of who asks: access tokens of
+    /// users and of programs, and ID tokens, that are for one of `audiences` (such as
+    /// `api://client-id`, the *Application ID URI*) or for our client id. Not unless set; in `auth.json`
+    /// always, as in the original, with `validation.allowedAudiences`.
+    ///
+    /// Holders are known by their object id (`oid`), programs by that of their service principal. A
+    /// token must be of the version that the issuer names: `requestedAccessTokenVersion` in the
+    /// application's manifest is `2` for one that ends in `/v2.0`, else `null`. With a list of [allowed
+    /// tenants](Self::allowed_tenants), one of another is refused with 403.76. See
+    /// [`OpenIdConnect::accept_bearer_tokens`] for what arrives, and for how long.
+    ///
+    /// # Security
+    ///
+    /// Every program of the tenant can get a token for this application, unless *Assignment required*
+    /// is on at Entra ID: have an [`AuthorizationPolicy`] name those that may come in, or let the
+    /// application look at the claim `roles`. See also [`OpenIdConnect::accept_bearer_tokens`].
+    #[must_use]
+    pub fn accept_bearer_tokens<S: Into<String>>(
+        mut self,
+        audiences: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.0 = self.0.accept_bearer_tokens(audiences);
+        self
+    }
+
+    /// Who of the tenant may come in, by signing in or by a bearer token: Azure's
+    /// `defaultAuthorizationPolicy`. Everybody unless set. Who is refused gets 403.76.
+    ///
+    /// Groups are those in the token: a user who has too many for it is in none here, also where they
+    /// are [resolved](Self::resolve_groups).
+    #[must_use]
+    pub fn authorization_policy(mut self, policy: AuthorizationPolicy) -> Self {
+        self.0 = self.0.authorization_policy(policy);
         self
     }
 

@@ -1,9 +1,10 @@
 //! `azureActiveDirectory`: Microsoft Entra ID.
 
-use super::{LITERAL_SECRET, is_blank, read_login_parameters, read_secret};
+use super::{LITERAL_SECRET, read_login_parameters, read_secret};
 use crate::config::ConfigError;
 use crate::config::azure::provider_extension::ProviderExtension;
 use crate::config::azure::section::Section;
+use crate::config::azure::validation::Validation;
 use crate::config::env::{AAD_ALLOWED_TENANTS, Environment, USE_LEGACY_CLAIMS};
 use crate::oauth::authorization::ResponseType;
 use crate::provider::{ClaimNames, EntraId, PrivateKey};
@@ -131,21 +132,17 @@ fn read_login(mut provider: EntraId, section: &mut Section<'_>) -> Result<EntraI
     Ok(provider)
 }
 
+/// As in the original, bearer tokens are always taken.
 fn read_validation(
     mut provider: EntraId,
     section: &mut Section<'_>,
 ) -> Result<EntraId, ConfigError> {
-    for audience in section.texts("allowedAudiences")?.unwrap_or_default() {
+    let Validation { audiences, policy } = Validation::read_entra(section)?;
+    let audiences = audiences.unwrap_or_default();
+    for audience in &audiences {
         provider = provider.allowed_audience(audience);
     }
-    for name in ["jwtClaimChecks", "defaultAuthorizationPolicy"] {
-        if section.take(name).is_some_and(|value| !is_blank(value)) {
-            let problem = "is not in this version; leave it out, and check groups and identities in \
-                           the application";
-            return Err(section.error(name, problem));
-        }
-    }
-    Ok(provider)
+    Ok(provider.accept_bearer_tokens(audiences).authorization_policy(policy))
 }
 
 fn allowed_tenants(extension: &ProviderExtension<'_>, environment: Environment<'_>) -> Vec<String> {

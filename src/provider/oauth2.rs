@@ -123,7 +123,8 @@ impl OAuth2 {
     }
 
     /// How we prove who we are to the token endpoint. `client_secret_basic` unless set, which every
-    /// provider has to take (RFC 6749 §2.3.1) and not every one does.
+    /// provider has to take (RFC 6749 §2.3.1) and not every one does; or `client_secret_post`. A
+    /// method that signs makes [`build`](crate::ConfigBuilder::build) fail.
     #[must_use]
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.registration.client_authentication = Some(method);

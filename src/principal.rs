@@ -70,6 +70,14 @@ impl fmt::Display for Issuer {
 pub(crate) struct Subject(Arc<str>);
 
 impl Subject {
+    /// Reads what a provider calls one of its users: 1 to 255 printable ASCII characters (OpenID
+    /// Connect Core §2).
+    pub(crate) fn parse(subject: &str) -> Option<Self> {
+        let well_formed = (1..=255).contains(&subject.len())
+            && subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        well_formed.then(|| Self::new(subject))
+    }
+
     /// The subject written exactly so.
     pub(crate) fn new(subject: &str) -> Self {
         Self(subject.into())

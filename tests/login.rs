@@ -616,3 +616,28 @@ async fn of_several_providers_a_visitor_chooses_and_lands_where_they_wanted_to_g
     let evil = browser.visit("/.auth/login?post_login_redirect_uri=//evil.example").await;
     assert_eq!(evil.status, 400, "{evil:?}");
 }
+
+#[tokio::test]
+async fn a_link_cannot_ask_for_a_weaker_sign_in_than_is_configured() {
+    for (name, configured, linked, sent) in [
+        ("acr_values", Some("phr"), "pwd", "phr"),
+        ("hd", Some("example.org"), "*", "example.org"),
+        ("prompt", Some("login"), "none", "login"),
+        ("acr_values", None, "pwd", "pwd"),
+        ("prompt", None, "none", "none"),
+        // Where to sign in, and as whom, says nothing of how.
+        ("login_hint", Some("alice"), "bob", "bob"),
+        ("domain_hint", Some("example.org"), "example.com", "example.com"),
+    ] {
+        let Story { mut browser, .. } = Story::with_provider(|provider| {
+            configured.into_iter().fold(provider, |it, value| it.login_parameter(name, value))
+        });
+
+        let answer = browser.visit(&format!("/.auth/login/op?{name}={linked}")).await;
+
+        let there: url::Url = answer.location().parse().unwrap();
+        let asked: Vec<_> = there.query_pairs().filter(|(asked, _)| asked == name).collect();
+        let asked: Vec<_> = asked.iter().map(|(_, value)| value.as_ref()).collect();
+        assert_eq!(asked, [sent], "{name}, configured {configured:?}");
+    }
+}

@@ -165,8 +165,9 @@ struct Authorized {
 pub(crate) struct AuthorizationError {
     /// The error code; characters that the RFC does not allow in one are dropped.
     pub(crate) code: String,
-    /// For logs only: the provider's own words, without control characters, cut to a line.
-    pub(crate) description: Option<String>,
+    /// Entra ID's number of the error, which its description begins with (`AADSTS65004`). The rest
+    /// is for nobody: it may say who the user is.
+    pub(crate) aadsts: Option<u32>,
 }
 
 /// Why a request to the callback is no answer to a login of ours.
@@ -199,7 +200,7 @@ impl AuthorizationResponse {
         let outcome = match (known.error, known.code) {
             (Some(code), _) => Outcome::Error(AuthorizationError {
                 code: error_code(&code),
-                description: known.error_description.map(|text| one_line(&text)),
+                aadsts: known.error_description.as_deref().and_then(aadsts),
             }),
             (None, Some(code)) if !code.is_empty() => Outcome::Code(Authorized {
                 code: code.into(),
@@ -333,8 +334,10 @@ pub(super) fn error_code(code: &str) -> String {
     code.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(64).collect()
 }
 
-fn one_line(text: &str) -> String {
-    text.chars().filter(|c| (' '..='~').contains(c)).take(200).collect()
+fn aadsts(description: &str) -> Option<u32> {
+    let rest = description.strip_prefix("AADSTS")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
 }
 
 /// Parameters that are ours alone, whether this request has them or not.

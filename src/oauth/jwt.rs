@@ -20,11 +20,7 @@ pub(super) fn audiences(claims: &Object) -> Option<Vec<&str>> {
 
 /// Whom the document is about: 1 to 255 printable ASCII characters (OpenID Connect Core §2).
 pub(super) fn subject(claims: &Object) -> Option<Subject> {
-    claims
-        .text("sub")
-        .filter(|subject| (1..=MAX_SUBJECT_BYTES).contains(&subject.len()))
-        .filter(|subject| subject.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
-        .map(Subject::new)
+    claims.text("sub").and_then(Subject::parse)
 }
 
 /// A moment (`NumericDate`), a fraction of a second dropped.
@@ -43,7 +39,6 @@ pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     (0..=LAST_SECOND).contains(&seconds).then(|| Timestamp::from_unix(seconds))
 }
 
-const MAX_SUBJECT_BYTES: usize = 255;
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
 

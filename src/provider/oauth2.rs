@@ -123,7 +123,8 @@ impl OAuth2 {
     }
 
     /// How we prove who we are to the token endpoint. `client_secret_basic` unless set, which every
-    /// provider has to take (RFC 6749 §2.3.1) and not every one does.
+    /// provider has to take (RFC 6749 §2.3.1) and not every one does; or `client_secret_post`. A
+    /// method that signs makes [`build`](crate::ConfigBuilder::build) fail.
     #[must_use]
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.registration.client_authentication = Some(method);
@@ -170,12 +171,13 @@ impl OAuth2 {
         self
     }
 
-    /// The member of the userinfo answer that lastingly identifies the user: a text or a whole
-    /// number. Unless set: `sub`, else `id`.
+    /// The member of the userinfo answer that lastingly identifies the user: a text of 1 to 255
+    /// printable ASCII characters or a whole number. Unless set: `sub` if there is one, else `id`.
     ///
     /// # Security
     ///
-    /// It must never be given to somebody else, as names and e-mail addresses are.
+    /// It must never be given to somebody else, as names and e-mail addresses are. Set it for a
+    /// provider that answers with `sub` for some users and with `id` for others.
     #[must_use]
     pub fn id_claim(mut self, member: impl Into<String>) -> Self {
         self.id_claim = Some(member.into());
@@ -343,6 +345,22 @@ mod tests {
         {
             assert_eq!(subject(&provider(), no_user), None, "{no_user}");
         }
+    }
+
+    #[test]
+    fn an_identifier_is_as_subjects_are_or_identifies_nobody() {
+        for (id, accepted) in [
+            ("a".repeat(255), true),
+            ("a".repeat(256), false),
+            ("a b".to_owned(), true),
+            ("a\\u0000".to_owned(), false),
+            ("a\\n".to_owned(), false),
+            ("\u{202e}a".to_owned(), false),
+        ] {
+            let answer = format!(r#"{{"id":"{id}"}}"#);
+            assert_eq!(read(&provider(), &answer).is_some(), accepted, "{id}");
+        }
+        assert!(read(&provider(), r#"{"sub":null,"id":7}"#).is_none());
     }
 
     #[test]

@@ -211,7 +211,8 @@ impl OpenIdConnect {
     ///
     /// Anybody can make a link to the login; what they may choose in it should not change what the
     /// user consents to. `scope` and parameters of the protocol are never passed on, nor is a
-    /// `max_age` that is no number of seconds or more than the configured.
+    /// `max_age` that is no number of seconds or more than the configured, nor `acr_values`, `hd`
+    /// or `prompt` where the configuration has it.
     #[must_use]
     pub fn visitor_parameters<S: Into<String>>(
         mut self,

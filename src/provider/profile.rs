@@ -2,7 +2,7 @@
 
 use super::Stated;
 use crate::oauth::json::{Object, Value};
-use crate::principal::{Claim, Identity, ProviderId};
+use crate::principal::{Claim, Identity, ProviderId, Subject};
 
 /// What a provider's answers say of a user.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ impl Profile {
     }
 }
 
-/// A lasting identifier: a text, or a whole number that is told from its neighbours.
+/// A lasting identifier: a text as subjects are, or a whole number that is told from its neighbours.
 pub(super) fn identifier(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(text) => Subject::parse(text).map(|_| text.clone()),
         Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
         _ => None,
     }

@@ -103,7 +103,9 @@ impl Registration {
 
     fn may_choose(&self, name: &String, value: &str) -> bool {
         let allowed = name != "scope" && self.visitor_parameters.contains(name);
-        allowed && (name != MAX_AGE || self.may_choose_max_age(value))
+        let settled = SETTLED.contains(&name.as_str())
+            && self.login_parameters.iter().any(|(configured, _)| configured == name);
+        allowed && !settled && (name != MAX_AGE || self.may_choose_max_age(value))
     }
 
     /// What the provider might read otherwise than we do would be asked for and not checked; and a
@@ -134,6 +136,8 @@ pub(super) fn hex_hmac(key: &Secret<String>, message: &Secret<String>) -> String
 }
 
 const MAX_AGE: &str = "max_age";
+/// What says who may sign in and how: where it is configured, a link must not ask for less.
+const SETTLED: [&str; 3] = ["acr_values", "hd", "prompt"];
 
 #[cfg(test)]
 mod tests {

@@ -71,7 +71,9 @@ impl RelyingParty {
                 let statement = self.statement(registration, metadata);
                 Credential::Assertion(sign_once(&statement, Signer::Secret(&shared))?)
             }
-            _ => Credential::Basic(secret.clone()),
+            ClientAuthentication::ClientSecretBasic => Credential::Basic(secret.clone()),
+            // There is no key: the secret is not what was to be shown instead.
+            ClientAuthentication::PrivateKeyJwt => return Err(Kind::NoCredential.into()),
         })
     }
 

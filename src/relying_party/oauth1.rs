@@ -62,7 +62,7 @@ impl RelyingParty {
         }
         let Some(verifier) = response.verifier else {
             let code = "access_denied".to_owned();
-            return Ok(Settled::Refused(AuthorizationError { code, description: None }));
+            return Ok(Settled::Refused(AuthorizationError { code, aadsts: None }));
         };
         self.check_same_user(&pending, request).await?;
         let request_token = pending.request_token.as_ref().ok_or(Kind::NoSuchLogin)?;

@@ -287,9 +287,8 @@ impl RelyingParty {
         record: &Record,
         tokens: &TokenSet,
     ) -> Result<Option<IdToken>, Error> {
-        let (Some(token), Some(original)) = (&tokens.id_token, &record.grant.original) else {
-            return Ok(None);
-        };
+        let Some(token) = &tokens.id_token else { return Ok(None) };
+        let original = record.grant.original.as_ref().ok_or(Kind::NoIdToken)?;
         let issuer = op.settings.issuer_again(op.metadata, &record.issuer);
         let authors = Authors { issuer, alias: op.settings.alias() };
         let expected = self.expected(op, &authors, tokens);

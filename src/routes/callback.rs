@@ -112,11 +112,11 @@ fn render(
 fn log(provider: &ProviderId, error: &AuthorizationError, response: &Response<Bytes>) {
     let refusal = response.extensions().get::<Refusal>();
     let decision = refusal.map(|refusal| display(refusal.decision_id));
-    let AuthorizationError { code, description } = error;
+    let AuthorizationError { code, aadsts } = error;
     if response.status().is_server_error() {
-        tracing::error!(%provider, decision, error = code, description, "the provider did not sign in");
+        tracing::error!(%provider, decision, error = code, aadsts, "the provider did not sign in");
     } else {
-        tracing::info!(%provider, decision, error = code, description, "the provider did not sign in");
+        tracing::info!(%provider, decision, error = code, aadsts, "the provider did not sign in");
     }
 }
 

@@ -89,6 +89,19 @@ async fn t_105_no_secret_reaches_the_log_or_a_page_when_anything_fails() {
 }
 
 #[tokio::test]
+async fn t_105_of_a_providers_refusal_its_code_is_logged_and_none_of_its_words() {
+    let log = Log::listen();
+    let mut story = Story::new();
+    let words = "AADSTS50105: CANARY-alice@op.example is not assigned to a role";
+    story.provider.refuse_with("access_denied", words);
+    story.try_sign_in("alice").await;
+
+    let text = log.text();
+    assert!(text.contains("access_denied") && text.contains("50105"), "{text}");
+    assert!(!text.contains("CANARY"), "{text}");
+}
+
+#[tokio::test]
 async fn t_105_no_secret_reaches_the_log_when_a_token_is_refused() {
     for claim in ["nonce", "iss", "aud", "sub", "exp", "at_hash"] {
         let log = Log::listen();

@@ -1,3 +1,4 @@
+use easyauth::Config;
 use easyauth::provider::{ClientAuthentication, OAuth2};
 
 use super::{IDENTITY, Story, query};
@@ -188,4 +189,24 @@ async fn two_users_of_one_provider_are_two_and_signing_in_again_replaces_the_ses
     assert_eq!(story.browser.user().await.as_deref(), Some("8"));
     story.browser = first;
     assert_eq!(story.browser.user().await, None);
+}
+
+#[test]
+fn a_secret_that_is_to_stay_here_is_not_sent_in_the_place_of_a_signature() {
+    for (method, accepted) in [
+        (ClientAuthentication::ClientSecretBasic, true),
+        (ClientAuthentication::ClientSecretPost, true),
+        (ClientAuthentication::ClientSecretJwt, false),
+        (ClientAuthentication::PrivateKeyJwt, false),
+    ] {
+        let config = Config::builder().public_origin("https://app.example");
+        let built = config.provider(git().client_authentication(method)).build();
+
+        assert_eq!(built.is_ok(), accepted, "{method:?}");
+        if let Err(error) = built {
+            let error = error.to_string();
+            assert!(error.contains("git.registration.clientCredential: "), "{error}");
+            assert!(error.contains("ClientSecretBasic or ClientSecretPost"), "{error}");
+        }
+    }
 }

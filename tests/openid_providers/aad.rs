@@ -244,6 +244,25 @@ async fn e_1_of_an_issuer_for_all_tenants_only_the_allowed_sign_in() {
 }
 
 #[tokio::test]
+async fn e_1_a_tenant_that_is_no_longer_allowed_has_nothing_refreshed() {
+    for (allowed, status) in [(&[TENANT, OTHER][..], 200), (&[TENANT], 400)] {
+        let mut story = story_of_tenants(&[TENANT, OTHER]);
+        be_tenant(&story.provider, OTHER);
+        story.sign_in("alice").await;
+        story.provider.take_asked();
+        let provider = new(&story.provider).allowed_tenants(allowed.iter().copied());
+        let network = network(std::slice::from_ref(&story.provider));
+        let config = config(&[], &story.store, &story.clock).provider(provider);
+        let app = App::new(config.http_client(network).build().unwrap(), &story.clock);
+
+        let answer = story.browser.at(&app).fetch("/.auth/refresh").await;
+
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(story.provider.requests(Token).is_empty(), status == 400);
+    }
+}
+
+#[tokio::test]
 async fn e_1_a_tenant_cannot_speak_for_another() {
     // Of the allowed tenant by its `tid`, and of another by its issuer; and the other way round.
     for (issuer, tenant, status, asked) in [

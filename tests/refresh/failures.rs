@@ -376,3 +376,25 @@ async fn the_log_says_why_and_what_would_change_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_refresh_token_is_never_shown_to_another_who_has_the_providers_name_now() {
+    for (name, issuer) in [("op", "other"), ("OP", "op")] {
+        let story = signed_in().await;
+        let mut now = FakeProvider::new(issuer, &story.clock);
+        now.name = name;
+        let config = config(&[now.clone()], &story.store, &story.clock);
+        let mut browser = story.browser.at(&App::new(config.build().unwrap(), &story.clock));
+
+        let answer = browser.fetch("/.auth/refresh").await;
+
+        assert_eq!(answer.sub_status(), "400.80", "{name}: {answer:?}");
+        // Nor is it ahead of the tokens' end, or after it.
+        for later in [HOUR - 60 * SECOND, 120 * SECOND] {
+            story.clock.advance(later);
+            browser.visit("/").await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(now.requests(Token).len(), 0, "{name}");
+    }
+}

@@ -189,8 +189,24 @@ fn oc_25_a_refusal_of_the_provider_is_kept_short_and_plain() {
     let Ok(VerifiedResponse::Refused(error)) = verify(&hostile, false) else { panic!() };
 
     assert_eq!(error.code, "access_deniedscript");
-    let description = error.description.unwrap();
-    assert!(description.starts_with("<b>xxx") && description.len() == 200);
+    assert_eq!(error.aadsts, None);
+}
+
+#[test]
+fn of_a_description_only_entra_ids_number_is_kept() {
+    for (description, expected) in [
+        ("AADSTS65004%3A+User+declined", Some(65_004)),
+        ("AADSTS50105", Some(50_105)),
+        ("AADSTS", None),
+        ("AADSTS%2B1", None),
+        ("AADSTS99999999999", None),
+        ("see+AADSTS65004", None),
+        ("", None),
+    ] {
+        let answer = format!("error=access_denied&error_description={description}&{STATE}");
+        let Ok(VerifiedResponse::Refused(error)) = verify(&answer, false) else { panic!() };
+        assert_eq!(error.aadsts, expected, "{description}");
+    }
 }
 
 #[test]

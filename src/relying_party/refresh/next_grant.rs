@@ -21,10 +21,12 @@ impl RelyingParty {
     pub(super) async fn ask(&self, record: &Record) -> Result<Grant, NotRefreshed> {
         let refresh_token = record.grant.tokens.refresh_token.as_ref();
         let refresh_token = refresh_token.ok_or_else(|| self.for_good(record))?;
-        let name = record.grant.identity.provider.as_str();
-        let provider = self.provider(name).ok_or(NotRefreshed::NoProvider)?;
+        let provider = self.provider_of(record).ok_or(NotRefreshed::NoProvider)?;
         let _turn = provider.refreshing.acquire().await.map_err(|_| broken_off())?;
         let metadata = self.metadata(provider).await?;
+        if !is_grant_of(provider, &metadata, record) {
+            return Err(NotRefreshed::NoProvider);
+        }
         if record.grant.original.is_some() {
             // The answer may spend the refresh token: what is needed to check it is fetched before.
             self.keys(provider, &metadata).await?;
@@ -39,12 +41,16 @@ impl RelyingParty {
 
     /// Why `record`, which has no refresh token, will not be refreshed.
     pub(super) fn for_good(&self, record: &Record) -> NotRefreshed {
-        let provider = self.provider(record.grant.identity.provider.as_str());
-        match provider.map(|provider| provider.settings.refreshing()) {
+        match self.provider_of(record).map(|provider| provider.settings.refreshing()) {
             None => NotRefreshed::NoProvider,
             Some(Refreshing::Never(instead)) => NotRefreshed::NotSupported(instead),
             Some(Refreshing::IfGiven(why)) => NotRefreshed::NoRefreshToken(why),
         }
+    }
+
+    /// The provider that is configured under the very name that `record`'s had.
+    fn provider_of(&self, record: &Record) -> Option<&Arc<Provider>> {
+        self.providers.iter().find(|provider| provider.id == record.grant.identity.provider)
     }
 
     fn read_answer(&self, answer: &Response<Bytes>) -> Result<TokenSet, NotRefreshed> {
@@ -120,6 +126,18 @@ impl RelyingParty {
             Err(error) if error.is_about_a_token() => Err(NotRefreshed::Stray),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Whether `record`'s grant is the provider's. Names are given anew: another issuer's refresh token
+/// must not be shown to who has the name now, nor their answer be taken for the other's.
+fn is_grant_of(provider: &Provider, metadata: &Metadata, record: &Record) -> bool {
+    let original = record.grant.original.is_some();
+    match &provider.settings.0 {
+        Protocol::OpenIdConnect(settings) => {
+            original && settings.issuers(metadata).contains(&record.issuer)
+        }
+        Protocol::OAuth2(_) | Protocol::OAuth1(_) => !original && metadata.issuer == record.issuer,
     }
 }
 

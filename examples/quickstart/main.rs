@@ -9,9 +9,9 @@
 mod view;
 
 use std::error::Error;
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, header};
@@ -29,7 +29,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let state = options.state.unwrap_or_else(|| temporary.path().to_owned());
     let listener = bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let idp = DevIdp::start().await?;
+    let provider_address = state.join("provider-address");
+    let idp = start_provider(&provider_address).await?;
 
     let provider = OpenIdConnect::new("dev", idp.issuer(), idp.client_id(), idp.client_secret())
         .scopes(["openid", "profile", "email", "offline_access"]);
@@ -43,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?
         .open()
         .await?;
+    fs::write(provider_address, idp.issuer())?;
     let app = Router::new()
         .route("/", get(home))
         .route("/private", get(private))
@@ -128,6 +130,19 @@ async fn bind(address: Option<SocketAddr>) -> io::Result<TcpListener> {
         }
         outcome => outcome,
     }
+}
+
+/// Starts the provider where it was the last time, if it can: users are known by its address, too, and
+/// would be others at another.
+async fn start_provider(remembered: &Path) -> io::Result<DevIdp> {
+    let earlier = fs::read_to_string(remembered).ok();
+    let address = earlier.and_then(|issuer| issuer.strip_prefix("http://")?.parse().ok());
+    if let Some(address) = address
+        && let Ok(idp) = DevIdp::builder().address(address).start().await
+    {
+        return Ok(idp);
+    }
+    DevIdp::start().await
 }
 
 #[derive(Default)]
